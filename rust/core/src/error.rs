@@ -1,0 +1,27 @@
+//! The one error type of the core. `ironbatch-py` turns each variant into a Python exception.
+
+/// What can go wrong in the core. The message of each variant is what a user reads.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value is of the right type but cannot be used (Python: `ValueError`).
+    #[error("{0}")]
+    Value(String),
+    /// A value is of a type that cannot be used (Python: `TypeError`).
+    #[error("{0}")]
+    Type(String),
+    /// A position is outside of its range (Python: `IndexError`).
+    #[error("{0}")]
+    Bounds(String),
+    /// An operating-system failure, with what was being done (Python: `OSError` of that errno).
+    #[error("{context}: {source}")]
+    Io {
+        /// What was being done and to which file.
+        context: String,
+        /// The failure as the operating system reported it.
+        source: std::io::Error,
+    },
+}
+
+/// The result type of the core.
+pub type Result<T> = std::result::Result<T, Error>;

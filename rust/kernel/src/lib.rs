@@ -1,0 +1,1 @@
+//! The SDK that native kernels are written against.
