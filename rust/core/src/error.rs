@@ -21,6 +21,20 @@ pub enum Error {
         /// The failure as the operating system reported it.
         source: std::io::Error,
     },
+    /// One item of a job failed (Python: what its source says, with the position in the message).
+    #[error("item {position}: {source}")]
+    Item {
+        /// Position of the lowest failing item.
+        position: usize,
+        /// What happened to it.
+        source: Box<Error>,
+    },
+    /// Native code panicked (Python: `RuntimeError`).
+    #[error("{0}")]
+    Panic(String),
+    /// The calling thread was interrupted, or the job cancelled (Python: what interrupted it).
+    #[error("interrupted")]
+    Interrupted,
 }
 
 /// The result type of the core.

@@ -1,8 +1,10 @@
 //! The one place where errors of the core become Python exceptions.
 
 use ironbatch_core::Error;
-use pyo3::PyErr;
-use pyo3::exceptions::{PyIndexError, PyOSError, PyTypeError, PyValueError};
+use pyo3::exceptions::{
+    PyIndexError, PyKeyboardInterrupt, PyOSError, PyRuntimeError, PyTypeError, PyValueError,
+};
+use pyo3::prelude::*;
 
 /// Turn an error of the core into the Python exception that its documentation names.
 pub fn to_python(error: Error) -> PyErr {
@@ -10,10 +12,22 @@ pub fn to_python(error: Error) -> PyErr {
         Error::Value(message) => PyValueError::new_err(message),
         Error::Type(message) => PyTypeError::new_err(message),
         Error::Bounds(message) => PyIndexError::new_err(message),
+        Error::Item { position, source } => {
+            Python::attach(|py| {
+                let failure = to_python(*source);
+                // What the item is called is for callers who know its id; this keeps the position.
+                let _ = failure
+                    .value(py)
+                    .call_method1("add_note", (format!("item {position}"),));
+                failure
+            })
+        }
         Error::Io { context, source } => match source.raw_os_error() {
             Some(errno) => PyOSError::new_err((errno, source.to_string(), context)),
             None => PyOSError::new_err(format!("{context}: {source}")),
         },
+        Error::Panic(message) => PyRuntimeError::new_err(message),
+        Error::Interrupted => PyKeyboardInterrupt::new_err(()),
         other => PyValueError::new_err(other.to_string()),
     }
 }
