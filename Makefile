@@ -1,0 +1,40 @@
+.DEFAULT_GOAL := help
+.PHONY: help build test test-full test-rust lint format bench docs deny
+
+help:  ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+build:  ## Build the extension in release mode and install the package, editable
+	pip install maturin && maturin develop --release
+
+test:  ## Run the light tests, as the README does
+	pip install '.[test]' && pytest
+
+test-full:  ## Run every test, those that need heavy packages too
+	pip install '.[test,jit,full]' && pytest --full
+
+test-rust:  ## Run the tests of the Rust crates
+	cargo test --workspace --exclude ironbatch-py --all-targets
+	cargo test --workspace --exclude ironbatch-py --doc
+
+lint:  ## Check format, lints, types and stubs
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	ruff check .
+	ruff format --check .
+	mypy
+	python -m mypy.stubtest ironbatch._core --mypy-config-file pyproject.toml
+
+format:  ## Format Rust and Python
+	cargo fmt --all
+	ruff check --fix .
+	ruff format .
+
+bench:  ## Measure every bar beside its peer; a table to the terminal
+	pip install '.[bench,processes]' && python -m benches
+
+docs:  ## Build the site; warnings are errors
+	mkdocs build --strict --quiet
+
+deny:  ## Check licences, bans and sources of the crates
+	cargo deny check bans licenses sources

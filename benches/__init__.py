@@ -1,0 +1,1 @@
+"""Measurements of ironbatch beside its peers: `python -m benches`."""
