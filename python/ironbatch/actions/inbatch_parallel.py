@@ -1,0 +1,328 @@
+"""The decorator that turns a method for one item into a method for a whole batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import update_wrapper
+from typing import Any
+
+import numpy as np
+
+from ironbatch import targets
+from ironbatch.actions.arguments import call_accepting, make_calls, split_user_arguments
+from ironbatch.actions.failure import any_action_failed, failure, note_failures
+from ironbatch.errors import ActionError
+from ironbatch.targets.calls import Calls, Context
+
+__all__ = [
+    "call_parallel",
+    "call_post_with_failures",
+    "check_target",
+    "context_of",
+    "elements_of",
+    "inbatch_parallel",
+    "is_method",
+    "run_bare",
+]
+
+
+def is_method(func: Callable[..., Any]) -> bool:
+    """Tell whether a function was defined in a class body."""
+    owner = getattr(func, "__qualname__", "").rpartition(".")[0]
+    return bool(owner) and not owner.endswith("<locals>")
+
+
+def inbatch_parallel(
+    init: Any,
+    post: str | Callable[..., Any] | None = None,
+    target: str = "threads",
+    *,
+    n_workers: int | None = None,
+    timeout: float | None = None,
+    debug: bool = False,
+    _use_self: bool | None = None,
+    **dec_kwargs: Any,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorate a method that processes one item, so that a call processes the batch.
+
+    Calling the decorated method calls `init`, then the method once for each element of what init
+    returns, then `post` with the list of results. A call may override ``target``, ``n_workers``,
+    ``timeout`` and ``debug`` by keywords of these names; they never reach the method.
+
+    Parameters
+    ----------
+    init : str, callable or iterable
+        What gives the arguments of each call: the name of a method, property or component of the
+        batch, a callable, or the elements themselves. An element that is a tuple of a tuple and a
+        dict is positional and keyword arguments, a dict keyword arguments, a list or another tuple
+        positional arguments, anything else one argument. What the action is called with follows.
+    post : str or callable, optional
+        Name of a method or a callable that gets the list of results in order of items, in which
+        failed items hold their exceptions; what it returns is the action's result. Without it a
+        failure raises, and the action returns the batch.
+    target : str, optional
+        Where calls run: ``'threads'``, ``'for'``, ``'async'``, ``'mpc'`` or an alias. Coroutine
+        functions always run as ``'async'``.
+    n_workers : int, optional
+        How many items may be processed at once.
+    timeout : float, optional
+        Seconds for all items together; those not finished fail with `TimeoutError`.
+    debug : bool, optional
+        Let the first exception through as it is, for a debugger; only with target ``'for'``.
+    **dec_kwargs
+        Further keyword arguments for `init` and `post`; a call may override them.
+
+    Returns
+    -------
+    callable
+        The decorator.
+
+    Raises
+    ------
+    ValueError
+        If `init` is None, `target` is unknown, or `debug` is set with a target other than
+        ``'for'``.
+    ActionError
+        From the decorated method: an item failed and there is no `post`. It is also an instance of
+        that item's exception class.
+
+    Notes
+    -----
+    `init` and `post` get only those arguments that their signatures take.
+
+    Examples
+    --------
+    >>> class Numbers:
+    ...     indices = [1, 2, 3]
+    ...
+    ...     @inbatch_parallel(init='indices', post='_gather', target='for')
+    ...     def add(self, item, value):
+    ...         return item + value
+    ...
+    ...     def _gather(self, results):
+    ...         return results
+    >>> Numbers().add(10)
+    [11, 12, 13]
+    """
+    if init is None:
+        raise ValueError("init cannot be None: it gives the arguments of each call")
+    check_target(target, debug)
+    targets.check_limits(n_workers, timeout)
+
+    def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
+        use_self = is_method(method) if _use_self is None else _use_self
+
+        def parallel_method(*args: Any, **kwargs: Any) -> Any:
+            if use_self:
+                if not args:
+                    raise TypeError(f"{method.__qualname__}() needs the batch it is a method of")
+                batch, args = args[0], args[1:]
+            else:
+                batch = None
+            return call_parallel(
+                method,
+                batch,
+                args,
+                kwargs,
+                init=init,
+                post=post,
+                target=target,
+                n_workers=n_workers,
+                timeout=timeout,
+                debug=debug,
+                extra=dec_kwargs,
+            )
+
+        update_wrapper(parallel_method, method)
+        parallel_method.parallel = {  # type: ignore[attr-defined]
+            "method": method,
+            "init": init,
+            "post": post,
+            "target": target,
+        }
+        return parallel_method
+
+    return decorate
+
+
+def check_target(target: str, debug: bool) -> None:
+    """Refuse an unknown target, and `debug` with a target that cannot let exceptions through."""
+    name = targets.get(target).name
+    if debug and name != "for":
+        raise ValueError(f"debug=True needs target='for', not {target!r}")
+
+
+def _resolve(batch: Any, what: Any, role: str) -> Any:
+    """Return what a name of a method, property or component stands for."""
+    if not isinstance(what, str):
+        return what
+    try:
+        return getattr(batch, what)
+    except AttributeError as error:
+        if getattr(error, "obj", batch) is not batch or error.name not in (what, None):
+            # The attribute is there and failed inside: that failure is the one to see.
+            raise
+        raise ValueError(
+            f"{role} must name a method, property or component of {type(batch).__name__}, "
+            f"which has no {what!r}"
+        ) from error
+
+
+def _expects_self(func: Any) -> bool:
+    code = getattr(func, "__code__", None)
+    return code is not None and code.co_argcount > 0 and code.co_varnames[0] == "self"
+
+
+def _owner(batch: Any, func: Any) -> tuple[Any, ...]:
+    # A function of the class body given to the decorator by itself is not bound yet.
+    return (
+        (batch,)
+        if batch is not None and _expects_self(func) and not hasattr(func, "__self__")
+        else ()
+    )
+
+
+def context_of(batch: Any, action: str, component: str | None, n: int) -> Context:
+    """Return the names for error messages: the batch's ids if there is one for each call."""
+    ids = None
+    try:
+        if batch is not None and len(batch) == n:
+            ids = batch.indices
+    except (AttributeError, TypeError):
+        ids = None
+    return Context(action=action, ids=ids, component=component)
+
+
+def call_parallel(
+    method: Callable[..., Any],
+    batch: Any,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    init: Any,
+    post: Any,
+    target: str,
+    n_workers: int | None = None,
+    timeout: float | None = None,
+    debug: bool = False,
+    extra: Mapping[str, Any] | None = None,
+) -> Any:
+    """Do what a method decorated with `inbatch_parallel` does when it is called.
+
+    Parameters
+    ----------
+    method : callable
+        The item function; it gets `batch` first unless that is None.
+    batch : object or None
+        The batch.
+    args, kwargs
+        What the action was called with.
+    init, post, target, n_workers, timeout, debug
+        As in `inbatch_parallel`; `kwargs` may override the last four.
+    extra : mapping, optional
+        Keyword arguments for init and post alone.
+
+    Returns
+    -------
+    object
+        What `post` returns; without it the batch, or the list of results if there is no batch.
+    """
+    own = dict(kwargs)
+    target = own.pop("target", None) or target
+    debug = own.pop("debug", debug)
+    n_workers = own.pop("n_workers", n_workers)
+    timeout = own.pop("timeout", timeout)
+    check_target(target, debug)
+
+    init_from = _resolve(batch, init, "init")
+    post_to = _resolve(batch, post, "post")
+    if post_to is not None and not callable(post_to):
+        raise ValueError(f"post must be callable, not {type(post_to).__name__}")
+    user_args, user_kwargs, varying = split_user_arguments(args, own, batch, lambda: len(batch))
+    shared = {**extra, **user_kwargs} if extra else user_kwargs
+
+    if callable(init_from):
+        elements = call_accepting(init_from, user_args, shared, given=_owner(batch, init_from))
+    else:
+        elements = init_from
+    elements = elements_of(elements, init)
+    func, calls = make_calls(
+        method,
+        elements,
+        user_args,
+        user_kwargs,
+        varying,
+        owner=() if batch is None else (batch,),
+    )
+    component = init if isinstance(init, str) and _is_component(batch, init) else None
+    name = getattr(method, "__name__", type(method).__name__)
+    context = context_of(batch, name, component, calls.n)
+    if debug:
+        results = run_bare(func, calls)
+    else:
+        results = targets.run(
+            target, func, calls, n_workers=n_workers, timeout=timeout, context=context
+        )
+    if any_action_failed(results):
+        if post_to is None:
+            error = failure(results, context)
+            if error is not None:
+                raise error
+        note_failures(results, context)
+        return call_post_with_failures(batch, post_to, results, user_args, shared, context)
+    if post_to is None:
+        return results if batch is None else batch
+    return call_accepting(post_to, user_args, shared, given=(*_owner(batch, post_to), results))
+
+
+def _is_component(batch: Any, name: str) -> bool:
+    components = getattr(batch, "components", None)
+    return components is not None and name in components
+
+
+def elements_of(elements: Any, init: Any) -> Any:
+    """Return the elements as something with a length and one entry for each item."""
+    if elements is None:
+        raise ValueError(f"init {init!r} gave None instead of one element for each item")
+    if type(elements) in (list, tuple):
+        return elements
+    if isinstance(elements, np.ndarray):
+        if elements.ndim == 0:
+            raise ValueError(f"init {init!r} gave a single value instead of one for each item")
+        return elements if elements.ndim == 1 else list(elements)
+    if isinstance(elements, str | bytes):
+        raise ValueError(f"init {init!r} gave a string instead of one element for each item")
+    if isinstance(elements, Mapping):
+        raise ValueError(f"init {init!r} gave a dict instead of one element for each item")
+    if isinstance(elements, Iterable) or hasattr(type(elements), "__getitem__"):
+        return list(elements)
+    raise ValueError(
+        f"init {init!r} gave {type(elements).__name__}, which has no elements for the items"
+    )
+
+
+def run_bare(func: Callable[..., Any], calls: Calls) -> list[Any]:
+    """Make every call in turn and let the first exception through."""
+    if targets.is_coroutine_function(func):
+        raise ValueError("debug=True cannot run coroutine functions")
+    func = calls.bind(func)
+    return [func(*calls.arguments(position)) for position in range(calls.n)]
+
+
+def call_post_with_failures(
+    batch: Any,
+    post: Callable[..., Any],
+    results: list[Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    context: Context,
+) -> Any:
+    """Call post with failures among the results; what it raises tells which items failed."""
+    try:
+        return call_accepting(post, args, kwargs, given=(*_owner(batch, post), results))
+    except ActionError:
+        raise
+    except Exception as error:
+        if error.__cause__ is None and not any(error is result for result in results):
+            error.__cause__ = failure(results, context)
+        raise
