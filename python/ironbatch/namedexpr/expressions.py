@@ -1,0 +1,423 @@
+"""The expressions that pipelines use: what each letter refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+from ironbatch.namedexpr.base import NamedExpression, evaluate
+from ironbatch.namedexpr.scope import Scope
+
+__all__ = ["IF", "B", "C", "D", "F", "I", "L", "M", "R", "V", "W"]
+
+_MISSING: Any = object()
+
+
+class B(NamedExpression):
+    """The batch, or an attribute or component of it; ``B.images`` is ``B('images')``.
+
+    Parameters
+    ----------
+    name : str or NamedExpression, optional
+        The attribute; the batch itself by default.
+    mode : {'w', 'a', 'e', 'u'}
+        How values are stored.
+    copy : bool
+        Give a deep copy.
+    """
+
+    def __init__(self, name: Any = None, mode: str = "w", copy: bool = False) -> None:
+        super().__init__(name, mode)
+        self._copy = copy
+
+    def _value(self, batch: Any, scope: Scope) -> Any:
+        if batch is None:
+            raise ValueError(f"{self!r} needs a batch, and there is none here")
+        name = self._name
+        if name is None:
+            value = batch
+        elif type(name) is str:
+            value = getattr(batch, name)
+        else:
+            value = getattr(batch, self._resolved_name(batch, scope))
+        if self._copy:
+            from copy import deepcopy
+
+            return deepcopy(value)
+        return value
+
+    def _write(self, value: Any, batch: Any, scope: Scope) -> None:
+        if self._name is None:
+            raise TypeError("B() is the batch itself and cannot be assigned to; name an attribute")
+        setattr(batch, self._resolved_name(batch, scope), value)
+
+
+class _OfPipeline(NamedExpression):
+    """Refers to a pipeline: the one that runs, or the one that is given."""
+
+    def __init__(self, name: Any = None, mode: str = "w", pipeline: Any = None) -> None:
+        super().__init__(name, mode)
+        self._pipeline = pipeline
+
+    def _owner(self, batch: Any, scope: Scope) -> Any:
+        pipeline = self._pipeline
+        if pipeline is None:
+            pipeline = scope.pipeline
+        elif isinstance(pipeline, NamedExpression):
+            pipeline = pipeline._compute(batch, scope)
+        if pipeline is None:
+            raise ValueError(f"{self!r} needs a pipeline, and there is none here")
+        return pipeline
+
+
+class C(_OfPipeline):
+    """An option of the pipeline's config, by its path; ``C()`` is the whole config.
+
+    Parameters
+    ----------
+    name : str or NamedExpression, optional
+        Path of the option, such as ``'model/lr'``.
+    default : object, optional
+        Its value when the config has no such option.
+    mode, pipeline
+        As in `V`.
+
+    Raises
+    ------
+    KeyError
+        When it is evaluated, without default and option.
+    """
+
+    def __init__(
+        self, name: Any = None, mode: str = "w", pipeline: Any = None, **kwargs: Any
+    ) -> None:
+        super().__init__(name, mode, pipeline)
+        self._default = kwargs.pop("default", _MISSING)
+        if kwargs:
+            raise TypeError(f"C takes default, mode and pipeline, got {', '.join(kwargs)}")
+
+    def _value(self, batch: Any, scope: Scope) -> Any:
+        config = self._owner(batch, scope).config
+        name = self._resolved_name(batch, scope)
+        if name is None:
+            return config
+        if self._default is _MISSING or name in config:
+            return evaluate(config[name], batch, scope)
+        return evaluate(self._default, batch, scope)
+
+    def _write(self, value: Any, batch: Any, scope: Scope) -> None:
+        self._owner(batch, scope).config[self._resolved_name(batch, scope)] = value
+
+    def __repr__(self) -> str:
+        if self._default is _MISSING:
+            return f"C({self._name!r})" if self._name is not None else "C()"
+        return f"C({self._name!r}, default={self._default!r})"
+
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        if self._default is _MISSING:
+            del state["_default"]
+        return state
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        self.__dict__.setdefault("_default", _MISSING)
+
+
+class V(_OfPipeline):
+    """A variable of the pipeline.
+
+    Parameters
+    ----------
+    name : hashable or NamedExpression
+        Its name.
+    mode : {'w', 'a', 'e', 'u'}
+        How values are stored.
+    pipeline : Pipeline, optional
+        Whose variable; the pipeline that runs by default.
+    """
+
+    def _value(self, batch: Any, scope: Scope) -> Any:
+        name = self._resolved_name(batch, scope)
+        return self._owner(batch, scope).variables.get(name)
+
+    def _write(self, value: Any, batch: Any, scope: Scope) -> None:
+        self._owner(batch, scope).variables.set(self._resolved_name(batch, scope), value)
+
+    def _lock(self, batch: Any, scope: Scope) -> Any:
+        return self._owner(batch, scope).variables.guard_of(self._resolved_name(batch, scope))
+
+
+class M(_OfPipeline):
+    """A model of the pipeline, by its name."""
+
+    def _value(self, batch: Any, scope: Scope) -> Any:
+        name = self._resolved_name(batch, scope)
+        return self._owner(batch, scope).get_model_by_name(name, batch=batch)
+
+
+class D(NamedExpression):
+    """The dataset, or an attribute of it."""
+
+    def _value(self, batch: Any, scope: Scope) -> Any:
+        dataset = None
+        if scope.pipeline is not None:
+            dataset = scope.pipeline.dataset
+        if dataset is None and batch is not None:
+            dataset = batch.dataset
+        if dataset is None:
+            raise ValueError(f"{self!r} needs a dataset, and there is none here")
+        name = self._resolved_name(batch, scope)
+        if name is None:
+            return dataset
+        try:
+            return getattr(dataset, name)
+        except AttributeError as error:
+            near = get_close_matches(str(name), dir(dataset), n=3)
+            if near:
+                error.add_note(f"near names: {', '.join(near)}")
+            raise
+
+    def _write(self, value: Any, batch: Any, scope: Scope) -> None:
+        if self._name is None:
+            raise TypeError(
+                "D() is the dataset itself and cannot be assigned to; name an attribute"
+            )
+        dataset = scope.pipeline.dataset if scope.pipeline is not None else batch.dataset
+        setattr(dataset, self._resolved_name(batch, scope), value)
+
+
+class I(_OfPipeline):  # noqa: E742 - the letter is its name
+    """Progress of the run.
+
+    Parameters
+    ----------
+    name : str
+        ``'current'`` iteration from 1, ``'maximum'`` or ``'total'`` number of iterations (None when
+        the run is endless), or their ``'ratio'``; any beginning of these words does.
+
+    Raises
+    ------
+    ValueError
+        If the name is none of these, or when the ratio of an endless run is evaluated.
+    """
+
+    _WORDS = ("current", "maximum", "total", "ratio")
+
+    def __init__(self, name: Any = "c", mode: str = "w", pipeline: Any = None) -> None:
+        if isinstance(name, str) and not any(name and w.startswith(name) for w in self._WORDS):
+            raise ValueError(f"I takes {', '.join(self._WORDS)} or their beginnings, got {name!r}")
+        super().__init__(name, mode, pipeline)
+
+    def _value(self, batch: Any, scope: Scope) -> Any:
+        name = self._resolved_name(batch, scope)
+        if "current".startswith(name):
+            return scope.iteration
+        if "maximum".startswith(name) or "total".startswith(name):
+            return scope.total
+        if scope.total is None:
+            raise ValueError("I('ratio') needs to know how many iterations the run makes")
+        return scope.iteration / scope.total
+
+
+class F(NamedExpression):
+    """A function, called when the expression is evaluated.
+
+    ``F(f)`` gives ``f()``, and ``F(f)(B.size)`` gives ``f(size)``.
+
+    Parameters
+    ----------
+    name : callable
+        The function.
+    mode : str
+        Not used: what a function returns cannot be assigned to.
+    """
+
+    def __init__(self, name: Callable[..., Any], mode: str = "w") -> None:
+        super().__init__(name, mode)
+
+    def _value(self, batch: Any, scope: Scope) -> Any:
+        return self._callee(batch, scope)()
+
+    def _callee(self, batch: Any, scope: Scope) -> Any:
+        return self._resolved_name(batch, scope)
+
+    def __repr__(self) -> str:
+        name = getattr(self._name, "__qualname__", None)
+        return f"F({name or repr(self._name)})"
+
+
+class R(_OfPipeline):
+    """A random value: a method of `numpy.random.Generator` by name, or a choice from a sequence.
+
+    Parameters
+    ----------
+    name : str, or sequence to choose from
+        Such as ``'uniform'`` or ``['cat', 'dog']``.
+    *args, **kwargs
+        Arguments of the method; they may be expressions.
+    seed : int, optional
+        Draw from a stream of its own; from the batch's by default.
+    size : int or tuple of int, optional
+        Shape of the result.
+    """
+
+    def __init__(
+        self, name: Any, *args: Any, seed: Any = None, size: Any = None, **kwargs: Any
+    ) -> None:
+        super().__init__(name, pipeline=kwargs.pop("pipeline", None))
+        self._args = args
+        self._kwargs = kwargs
+        self._size = size
+        self._seed = seed
+        self._rng: Any = None
+
+    def _value(self, batch: Any, scope: Scope) -> Any:
+        return self._draw(self._generator(batch, scope), batch, scope)
+
+    def _generator(self, batch: Any, scope: Scope) -> Any:
+        if self._seed is not None:
+            if self._rng is None:
+                from ironbatch.random import make_rng
+
+                self._rng = make_rng(evaluate(self._seed, batch, scope))
+            return self._rng
+        if batch is not None:
+            return batch.random
+        return self._owner(batch, scope).random
+
+    def _draw(self, rng: Any, batch: Any, scope: Scope, size: tuple[int, ...] = ()) -> Any:
+        name = self._resolved_name(batch, scope)
+        args = evaluate(self._args, batch, scope)
+        kwargs = evaluate(self._kwargs, batch, scope)
+        own = evaluate(self._size, batch, scope)
+        own = () if own is None else (own,) if isinstance(own, int) else tuple(own)
+        shape = (*size, *own)
+        if shape:
+            kwargs["size"] = shape
+        if isinstance(name, str):
+            return getattr(rng, name)(*args, **kwargs)
+        return rng.choice(name, *args, **kwargs)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        return {**super().__getstate__(), "_rng": None}
+
+    def __repr__(self) -> str:
+        args = [repr(self._name), *(repr(one) for one in self._args)]
+        args += [f"{name}={one!r}" for name, one in self._kwargs.items()]
+        if self._size is not None:
+            args.append(f"size={self._size!r}")
+        return f"R({', '.join(args)})"
+
+
+class W(NamedExpression):
+    """An expression that is handed on as it is, bound to the batch but not evaluated."""
+
+    def _value(self, batch: Any, scope: Scope) -> Any:
+        inner = self._name
+        return inner._bind(batch, scope) if isinstance(inner, NamedExpression) else inner
+
+
+class IF(NamedExpression):
+    """One of two values; only the chosen one is evaluated.
+
+    Parameters
+    ----------
+    condition, true, false : object
+        Values or expressions.
+    """
+
+    def __init__(self, condition: Any, true: Any, false: Any = None) -> None:
+        super().__init__()
+        self._condition = condition
+        self._branches = (false, true)
+
+    def _chosen(self, batch: Any, scope: Scope) -> Any:
+        return self._branches[bool(evaluate(self._condition, batch, scope))]
+
+    def _value(self, batch: Any, scope: Scope) -> Any:
+        return evaluate(self._chosen(batch, scope), batch, scope)
+
+    def _write(self, value: Any, batch: Any, scope: Scope) -> None:
+        chosen = self._chosen(batch, scope)
+        if not isinstance(chosen, NamedExpression):
+            raise TypeError(f"{chosen!r} in {self!r} cannot be assigned to")
+        chosen._store(value, None, batch, scope)
+
+    def __repr__(self) -> str:
+        return f"IF({self._condition!r}, {self._branches[1]!r}, {self._branches[0]!r})"
+
+
+class L(B):
+    """Each item of a component: ``L('images').shape`` is the list of the items' shapes.
+
+    Attribute access, items and calls apply to every item; assigning spreads one value to each item.
+    """
+
+    def __init__(self, name: Any, mode: str = "w") -> None:
+        super().__init__(name, mode)
+
+    def _value(self, batch: Any, scope: Scope) -> Any:
+        name = self._name
+        if isinstance(name, NamedExpression):
+            found = name._compute(batch, scope)
+            return list(getattr(batch, found) if isinstance(found, str) else found)
+        return list(getattr(batch, name) if isinstance(name, str) else evaluate(name, batch, scope))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return _Each(self, "attribute", name)
+
+    def __getitem__(self, key: Any) -> Any:
+        return _Each(self, "item", key)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call every item."""
+        return _Each(self, "call", (args, kwargs))
+
+
+class _Each(NamedExpression):
+    """One more step from each item of an `L` expression."""
+
+    def __init__(self, base: Any, kind: str, what: Any) -> None:
+        super().__init__(what)
+        self._base = base
+        self._kind = kind
+
+    def _value(self, batch: Any, scope: Scope) -> Any:
+        items = self._base._compute(batch, scope)
+        what = evaluate(self._name, batch, scope)
+        if self._kind == "attribute":
+            return [getattr(item, what) for item in items]
+        if self._kind == "item":
+            return [item[what] for item in items]
+        args, kwargs = what
+        return [item(*args, **kwargs) for item in items]
+
+    def _write(self, value: Any, batch: Any, scope: Scope) -> None:
+        items = self._base._compute(batch, scope)
+        if len(value) != len(items):
+            raise ValueError(f"{self!r} has {len(items)} items, got {len(value)} values")
+        what = evaluate(self._name, batch, scope)
+        for item, one in zip(items, value, strict=True):
+            if self._kind == "attribute":
+                setattr(item, what, one)
+            elif self._kind == "item":
+                item[what] = one
+            else:
+                raise TypeError(f"{self!r} is a call and cannot be assigned to")
+
+    __getattr__ = L.__getattr__
+    __getitem__ = L.__getitem__
+    __call__ = L.__call__
+
+    def __repr__(self) -> str:
+        if self._kind == "attribute":
+            return f"{self._base!r}.{self._name}"
+        if self._kind == "item":
+            return f"{self._base!r}[{self._name!r}]"
+        args, kwargs = self._name
+        shown = [repr(one) for one in args] + [f"{name}={one!r}" for name, one in kwargs.items()]
+        return f"{self._base!r}({', '.join(shown)})"

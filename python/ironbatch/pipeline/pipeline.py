@@ -1,0 +1,438 @@
+"""The class that users chain actions on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from ironbatch.config import Config
+from ironbatch.namedexpr import NamedExpression
+from ironbatch.pipeline import builtin  # noqa: F401 - registers the built-in steps
+from ironbatch.pipeline.models import Models
+from ironbatch.pipeline.once import OncePipeline
+from ironbatch.pipeline.plan import unknown_action
+from ironbatch.pipeline.rebatch import Rebatched
+from ironbatch.pipeline.running import Running
+from ironbatch.pipeline.step import Step
+from ironbatch.pipeline.variables import Variables
+
+__all__ = ["Pipeline"]
+
+
+class Pipeline(Running):
+    """A chain of actions that is written now and carried out later, batch by batch.
+
+    Adding an action gives a new pipeline and leaves this one as it is; variables, models, the
+    config, `before` and `after` are declared in place. With a dataset, a misspelt action fails when
+    the chain is written; without one any public name is accepted and looked up when the first batch
+    comes.
+
+    Parameters
+    ----------
+    dataset : Dataset, optional
+        What it runs over; ``dataset >> pipeline`` gives one later.
+    config : Config or dict, optional
+        Options for `C` expressions; a `Config` is shared.
+    pipeline : Pipeline, optional
+        Start with what this one has.
+    actions : iterable of Step, optional
+        Start with these steps rather than those of `pipeline`.
+    strict : bool
+        Refuse variables that were not initialised, rather than making them with a warning.
+    proba, repeat : float and int or NamedExpression, optional
+        Chance and repetition of the whole chain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ironbatch import B, Batch, Dataset, Pipeline, V, action
+    >>> class Numbers(Batch):
+    ...     components = 'values'
+    ...
+    ...     @action
+    ...     def scale(self, factor):
+    ...         self.values = self.values * factor
+    ...         return self
+    >>> template = Pipeline().init_variable('total', 0).scale(2).update(
+    ...     V('total'), V('total') + B.values.sum())
+    >>> dataset = Dataset(6, Numbers, preloaded=np.arange(6))
+    >>> pipeline = (dataset >> template).run(batch_size=4)
+    >>> int(pipeline.v('total'))
+    30
+    """
+
+    def __init__(
+        self,
+        dataset: Any = None,
+        config: Any = None,
+        pipeline: Pipeline | None = None,
+        actions: Iterable[Step] | None = None,
+        strict: bool = False,
+        proba: Any = None,
+        repeat: Any = None,
+    ) -> None:
+        self.profile = None
+        self._later = None
+        self._iterator = None
+        self._random = None
+        if pipeline is None:
+            self.dataset = dataset
+            self.config = config if isinstance(config, Config) else Config(config)
+            self.steps: tuple[Step, ...] = tuple(actions or ())
+            self.namespaces: tuple[Any, ...] = ()
+            self.variables = Variables(strict)
+            self.models = Models()
+            self._declared_models = self.models.copy()
+            self.before = OncePipeline(self)
+            self.after = OncePipeline(self)
+            self.rebatched: Rebatched | None = None
+        else:
+            self.dataset = pipeline.dataset if dataset is None else dataset
+            self.config = pipeline.config.copy()
+            if config is not None:
+                self.config.update(config)
+            self.steps = pipeline.steps if actions is None else tuple(actions)
+            self.namespaces = pipeline.namespaces
+            self.models = pipeline.models.copy()
+            self._declared_models = pipeline._declared_models.copy()
+            self.before = OncePipeline(self)
+            self.before.steps = pipeline.before.steps
+            self.after = OncePipeline(self)
+            self.after.steps = pipeline.after.steps
+            self.rebatched = pipeline.rebatched
+            self._later = pipeline._later
+            self.variables = pipeline.variables.copy(self)
+            self.variables.strict = strict or pipeline.variables.strict
+        if proba is not None or repeat is not None:
+            whole = Pipeline(actions=self.steps)
+            self.steps = (Step("pipeline", nested=whole, proba=proba, repeat=repeat),)
+
+    # Writing the chain
+
+    def _with(self, *steps: Step) -> Self:
+        return type(self)(pipeline=self, actions=(*self.steps, *steps))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or "steps" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        is_function = self._check_name(name)
+
+        def add(*args: Any, **kwargs: Any) -> Self:
+            save_to = kwargs.pop("save_to", None) if is_function else None
+            return self._with(Step(name, args, kwargs, save_to=save_to))
+
+        add.__name__ = name
+        return add
+
+    def _check_name(self, name: str) -> bool:
+        """Refuse a name that no batch has here; say whether it is a function of a namespace."""
+        cls = getattr(self.dataset, "batch_class", None)
+        if cls is None:
+            return self.find_function(name) is not None
+        if callable(getattr(cls, name, None)):
+            return False
+        if self.find_function(name) is not None:
+            return True
+        # Actions of the library keep the class of a batch; those of users may change it.
+        changed = any(
+            step.kind == "action" and _is_foreign(getattr(cls, step.name, None))
+            for step in self.steps
+        )
+        if self.rebatched is not None or (self.steps and self.steps[0].nested is not None):
+            changed = True
+        if changed and _some_batch_has(name):
+            return False
+        raise AttributeError(unknown_action(name, cls, self))
+
+    def add_namespace(self, *namespaces: Any) -> Self:
+        """Let functions of modules, classes or objects be written as steps.
+
+        They are called without the batch, with the arguments as written (`B` stands for the batch),
+        and ``save_to=`` says where the result goes. Functions of ``__main__`` need no
+        `add_namespace`.
+        """
+        self.namespaces = (*self.namespaces, *(n for n in namespaces if n not in self.namespaces))
+        return self
+
+    def _all_namespaces(self) -> tuple[Any, ...]:
+        main = sys.modules.get("__main__")
+        return self.namespaces if main is None else (*self.namespaces, main)
+
+    def find_function(self, name: str) -> Callable[..., Any] | None:
+        """Give the function of that name in the namespaces, or None."""
+        for namespace in self._all_namespaces():
+            function = getattr(namespace, name, None)
+            if callable(function):
+                return function  # type: ignore[no-any-return]
+        return None
+
+    def function_names(self) -> list[str]:
+        """Give the names of all functions in the namespaces."""
+        return [
+            name
+            for namespace in self._all_namespaces()
+            for name in dir(namespace)
+            if not name.startswith("_") and callable(getattr(namespace, name, None))
+        ]
+
+    def call(self, fn: Any, *args: Any, save_to: Any = None, **kwargs: Any) -> Self:
+        """Call a function for each batch.
+
+        Parameters
+        ----------
+        fn : callable or NamedExpression
+            The function.
+        *args, **kwargs
+            Its arguments; `B` stands for the batch.
+        save_to : NamedExpression, array, list, tuple or dict of them, optional
+            Where the result goes. Without it, a batch that is returned travels on.
+        """
+        return self._with(Step("call", (fn, *args), kwargs, "call", save_to))
+
+    def update(self, expr: Any, value: Any = None) -> Self:
+        """Store a value for each batch, in the order of batches.
+
+        Parameters
+        ----------
+        expr : NamedExpression, array, list, tuple or dict of them
+            Where to; its mode says how.
+        value : object
+            What; usually an expression.
+        """
+        return self._with(Step("update", (expr, value), kind="update"))
+
+    def save_to(self, dst: Any, value: Any = None) -> Self:
+        """Store a value for each batch; the same as `update`."""
+        return self.update(dst, value)
+
+    def print(self, *args: Any, **kwargs: Any) -> Self:
+        """Print values for each batch; takes what the function `print` takes, and expressions."""
+        return self._with(Step("print", args, kwargs, "print"))
+
+    def discard_batch(self) -> Self:
+        """Yield None in the place of each batch."""
+        return self._with(Step("discard_batch", kind="discard_batch"))
+
+    def init_lock(self, name: str = "lock") -> Self:
+        """Declare a lock that all batches share."""
+        self.variables.lock(name)
+        return self
+
+    def acquire_lock(self, name: str = "lock") -> Self:
+        """Let one batch at a time pass, until `release_lock`; a failing batch releases it too."""
+        return self._with(Step("acquire_lock", (name,), kind="acquire_lock"))
+
+    def release_lock(self, name: str = "lock") -> Self:
+        """Let the next batch pass."""
+        return self._with(Step("release_lock", (name,), kind="release_lock"))
+
+    # Models
+
+    def train_model(self, name: str, *args: Any, save_to: Any = None, **kwargs: Any) -> Self:
+        """Train a model on each batch, in the order of batches.
+
+        Parameters
+        ----------
+        name : str
+            The model.
+        *args, **kwargs
+            For its method `train`; usually expressions such as ``B.images``.
+        save_to : NamedExpression, optional
+            Where what it returns goes.
+        """
+        return self._with(Step("train_model", (name, *args), kwargs, "train_model", save_to))
+
+    def predict_model(self, name: str, *args: Any, save_to: Any = None, **kwargs: Any) -> Self:
+        """Predict with a model for each batch; see `train_model`."""
+        return self._with(Step("predict_model", (name, *args), kwargs, "predict_model", save_to))
+
+    def save_model(self, name: str, *args: Any, **kwargs: Any) -> Self:
+        """Let a model save itself after each batch; ``after.save_model`` does it once."""
+        return self._with(Step("save_model", (name, *args), kwargs, "save_model"))
+
+    def load_model(self, name: str, *args: Any, **kwargs: Any) -> Self:
+        """Let a model load itself before each batch; ``before.load_model`` does it once."""
+        return self._with(Step("load_model", (name, *args), kwargs, "load_model"))
+
+    def import_model(self, name: str, source: Any) -> Self:
+        """Share a model of another pipeline, or an object that is one, from the first batch on."""
+        return self._with(Step("import_model", (name, source), kind="import_model"))
+
+    # Other sizes
+
+    def rebatch(
+        self,
+        batch_size: Any,
+        merge: Any = None,
+        components: Any = None,
+        batch_class: type | None = None,
+    ) -> Self:
+        """Make batches of another size of the batches so far; what follows works on those.
+
+        Parameters
+        ----------
+        batch_size : int or NamedExpression
+            How many items they have; the last one may have fewer.
+        merge : callable, optional
+            Joins batches in the place of `Batch.merge`, with its arguments and result.
+        components : str or sequence of str, optional
+            Which components they have; all by default.
+        batch_class : type, optional
+            Their class; that of the first batch by default.
+        """
+        result = type(self)(pipeline=self, actions=())
+        result.rebatched = Rebatched(self, batch_size, merge, components, batch_class)
+        return result
+
+    # Algebra
+
+    def _merged(self, other: Pipeline, steps: tuple[Step, ...]) -> Self:
+        result = type(self)(pipeline=self, actions=steps)
+        if result.dataset is None:
+            result.dataset = other.dataset
+        result.config = other.config + result.config
+        result.variables.merge(other.variables, result)
+        result.models.merge(other.models)
+        result._declared_models.merge(other._declared_models)
+        result.before.steps = [*self.before.steps, *other.before.steps]
+        result.after.steps = [*self.after.steps, *other.after.steps]
+        result.namespaces = (
+            *self.namespaces,
+            *(n for n in other.namespaces if n not in self.namespaces),
+        )
+        result._later = self._later or other._later
+        return result
+
+    def __add__(self, other: Any) -> Self:
+        if isinstance(other, OncePipeline):
+            other = other.pipeline
+        if not isinstance(other, Pipeline):
+            return NotImplemented
+        if other.rebatched is None:
+            return self._merged(other, (*self.steps, *other.steps))
+        inner = self + other.rebatched.pipeline
+        result = self._merged(other, other.steps)
+        again = other.rebatched
+        result.rebatched = Rebatched(
+            inner, again.batch_size, again.merge, again.components, again.batch_class
+        )
+        return result
+
+    def append_pipeline(self, pipeline: Pipeline, proba: Any = None, repeat: Any = None) -> Self:
+        """Add another pipeline as a single step.
+
+        Parameters
+        ----------
+        pipeline : Pipeline
+            Its actions, variables and models; its dataset does not count.
+        proba, repeat : float and int or NamedExpression, optional
+            Chance and repetition of the step.
+        """
+        step = Step("pipeline", nested=pipeline, proba=proba, repeat=repeat)
+        return self._merged(pipeline, (*self.steps, step))
+
+    def _modified(self, **change: Any) -> Self:
+        from dataclasses import replace
+
+        if len(self.steps) == 1:
+            (only,) = self.steps
+            (name,) = change
+            if getattr(only, name) is None:
+                return type(self)(pipeline=self, actions=(replace(only, **change),))
+        nested = Pipeline(actions=self.steps)
+        return type(self)(pipeline=self, actions=(Step("pipeline", nested=nested, **change),))
+
+    def __matmul__(self, proba: Any) -> Self:
+        if not isinstance(proba, NamedExpression) and not (
+            isinstance(proba, int | float) and 0 <= proba <= 1
+        ):
+            raise ValueError(f"the chance of a pipeline is from 0 to 1, got {proba!r}")
+        return self._modified(proba=proba)
+
+    def __mul__(self, repeat: Any) -> Self:
+        if not isinstance(repeat, NamedExpression) and not (
+            isinstance(repeat, int) and not isinstance(repeat, bool) and repeat >= 0
+        ):
+            raise ValueError(f"a pipeline is repeated a whole number of times, got {repeat!r}")
+        return self._modified(repeat=repeat)
+
+    def __lshift__(self, other: Any) -> Self:
+        from ironbatch.index import Baseset
+
+        if isinstance(other, Config | Mapping):
+            result = type(self)(pipeline=self)
+            result.config.update(other)
+            return result
+        if not isinstance(other, Baseset):
+            raise TypeError(f"a pipeline takes a dataset or a config, got a {type(other).__name__}")
+        result = type(self)(pipeline=self)
+        result.set_dataset(other)
+        return result
+
+    def __rrshift__(self, other: Any) -> Self:
+        return self.__lshift__(other)
+
+    def set_dataset(self, dataset: Any) -> Self:
+        """Give the pipeline its dataset, in place; a pipeline that feeds this one gets it too."""
+        self.dataset = dataset
+        if self.rebatched is not None:
+            from dataclasses import replace
+
+            self.rebatched = replace(self.rebatched, pipeline=self.rebatched.pipeline << dataset)
+        return self
+
+    # As an object
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        return None
+
+    @property
+    def num_actions(self) -> int:
+        """How many steps the chain has."""
+        return len(self.steps)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_iterator": None, "_random": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def __copy__(self) -> Self:
+        return type(self)(pipeline=self)
+
+    def __repr__(self) -> str:
+        if self.rebatched is not None:
+            start = f"{self.rebatched.pipeline!r}\n    .rebatch({self.rebatched.batch_size!r})"
+        else:
+            start = (
+                "Pipeline()" if self.dataset is None else f"Pipeline({type(self.dataset).__name__})"
+            )
+        return start + "".join(f"\n    .{step!r}" for step in self.steps)
+
+
+def _is_foreign(function: Any) -> bool:
+    module = getattr(function, "__module__", None) or ""
+    return not module.startswith("ironbatch.")
+
+
+def _some_batch_has(name: str) -> bool:
+    """Whether any batch class that is loaded has an attribute of that name."""
+    from ironbatch._core import BatchBase
+
+    waiting: list[type] = [BatchBase]
+    while waiting:
+        cls = waiting.pop()
+        if callable(getattr(cls, name, None)):
+            return True
+        waiting.extend(cls.__subclasses__())
+    return False

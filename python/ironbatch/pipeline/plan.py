@@ -1,0 +1,350 @@
+"""The compiled form of a pipeline: made once per run, carried out for every batch.
+
+Arguments without named expressions are handed over as they are. A method is looked up once for each
+class of batch, since an action may return a batch of another class. Every step has a path, such as
+``2.crop`` or ``0.pipeline/1.flip``, that names its random streams.
+"""
+
+from __future__ import annotations
+
+import inspect
+import zlib
+from collections.abc import Callable
+from difflib import get_close_matches
+from time import perf_counter
+from typing import Any
+
+from ironbatch._core import BatchBase
+from ironbatch.namedexpr import NamedExpression, Scope, evaluate, has_expression
+from ironbatch.pipeline.save import is_private, save_output
+from ironbatch.pipeline.step import Step
+
+__all__ = ["Plan", "PlannedStep", "attach", "step_kind"]
+
+KINDS: dict[str, type[PlannedStep]] = {}
+"""Classes that carry out steps, by the kind of step."""
+
+
+def step_kind(kind: str) -> Callable[[type[PlannedStep]], type[PlannedStep]]:
+    """Register the class that carries out steps of a kind."""
+
+    def register(cls: type[PlannedStep]) -> type[PlannedStep]:
+        KINDS[kind] = cls
+        return cls
+
+    return register
+
+
+def attach(batch: Any, scope: Scope) -> None:
+    """Tell a batch where it travels."""
+    batch.pipeline = scope.pipeline
+    attributes = batch.__dict__
+    attributes["_scope"] = scope
+    if scope.stream_key is not None:
+        attributes["_stream_key"] = scope.stream_key
+        attributes["_first_position"] = scope.position
+
+
+class PlannedStep:
+    """A step that is ready to be carried out.
+
+    Attributes
+    ----------
+    ordered : bool
+        Whether it touches what batches share, so that batches take turns.
+    plain : bool
+        Whether it is one method call with constant arguments: the plan then calls the method
+        itself.
+    """
+
+    plain = False
+    ordered = False
+
+    def __init__(self, step: Step, path: str, pipeline: Any) -> None:
+        self.step = step
+        self.name = step.name
+        self.path = path
+        self.pipeline = pipeline
+        self.constant_args = not has_expression(step.args)
+        self.args = step.args
+        self.constants = {k: v for k, v in step.kwargs.items() if not has_expression(v)}
+        self.expressions = [(k, v) for k, v in step.kwargs.items() if has_expression(v)]
+
+    def arguments(
+        self, batch: Any, scope: Scope, unevaluated: frozenset[str] = frozenset()
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Compute the arguments for a batch."""
+        args = self.args if self.constant_args else evaluate(self.args, batch, scope)
+        if not self.expressions:
+            return args, self.constants
+        kwargs = self.constants.copy()
+        for name, value in self.expressions:
+            if name in unevaluated and isinstance(value, NamedExpression):
+                kwargs[name] = value._bind(batch, scope)
+            else:
+                kwargs[name] = evaluate(value, batch, scope)
+        return args, kwargs
+
+    def run(self, batch: Any, scope: Scope) -> Any:
+        """Carry the step out and give the batch that goes on."""
+        raise NotImplementedError
+
+    def save(self, output: Any, batch: Any, scope: Scope) -> None:
+        """Put an output where ``save_to`` says, in order if others can see it."""
+        destination = self.step.save_to
+        if destination is not None:
+            with _Turn(self, scope, not is_private(destination)):
+                save_output(output, destination, batch, scope)
+
+
+class _Turn:
+    """Holds a step back until it is the turn of the batch."""
+
+    def __init__(self, step: PlannedStep, scope: Scope, needed: bool = True) -> None:
+        self.gate = id(step)
+        self.scope = scope
+        self.turns = scope.turns if needed else None
+
+    def __enter__(self) -> None:
+        if self.turns is not None:
+            self.turns.wait(self.gate, self.scope.ticket)
+
+    def __exit__(self, *_: object) -> None:
+        if self.turns is not None:
+            self.turns.leave(self.gate, self.scope.ticket)
+
+
+class Action(PlannedStep):
+    """A method of the batch, or a function of a namespace."""
+
+    def __init__(self, step: Step, path: str, pipeline: Any) -> None:
+        super().__init__(step, path, pipeline)
+        self.functions: dict[type, Any] = {}
+        self.method: dict[type, tuple[Any, bool, frozenset[str]]] = {}
+        self.plain = self.constant_args and not self.expressions
+
+    def resolve(self, cls: type) -> tuple[Any, bool, frozenset[str]]:
+        """Find what the name means for a class of batch.
+
+        Returns
+        -------
+        function, ordered, unevaluated
+            What to call, whether batches take turns, and which arguments stay unevaluated.
+        """
+        found = self.method.get(cls)
+        if found is not None:
+            return found
+        function = _find_method(cls, self.name)
+        if function is None:
+            function = self.pipeline.find_function(self.name)
+            if function is None:
+                raise AttributeError(unknown_action(self.name, cls, self.pipeline))
+            found = (_Function(self, function), False, frozenset())
+        else:
+            marks = action_marks(function)
+            found = (function, bool(marks.get("use_lock")), _names(marks.get("no_eval")))
+        self.method[cls] = found
+        if self.plain and not found[1]:
+            self.functions[cls] = function if not isinstance(found[0], _Function) else found[0]
+        return found
+
+    def run(self, batch: Any, scope: Scope) -> Any:
+        """Call the method."""
+        function, ordered, unevaluated = self.resolve(type(batch))
+        args, kwargs = self.arguments(batch, scope, unevaluated)
+        if ordered and scope.turns is not None:
+            with _Turn(self, scope):
+                return function(batch, *args, **kwargs)
+        return function(batch, *args, **kwargs)
+
+
+class _Function:
+    """A function of a namespace, in the place of a method: it is called without the batch."""
+
+    def __init__(self, step: Action, function: Callable[..., Any]) -> None:
+        self.step = step
+        self.function = function
+
+    def __call__(self, batch: Any, *args: Any, save_to: Any = None, **kwargs: Any) -> Any:
+        output = self.function(*args, **kwargs)
+        if self.step.step.save_to is not None:
+            self.step.save(output, batch, batch.__dict__["_scope"])
+        return batch
+
+
+def _find_method(cls: type, name: str) -> Any:
+    function = getattr(cls, name, None)
+    if function is None or not callable(function):
+        return None
+    if isinstance(inspect.getattr_static(cls, name), staticmethod | classmethod):
+        bound = function
+        return lambda batch, *args, **kwargs: bound(*args, **kwargs)
+    return function
+
+
+def action_marks(function: Any) -> dict[str, Any]:
+    """Give what `@action` has noted on a function: ``use_lock`` and ``no_eval``."""
+    marks = getattr(function, "action", None)
+    return marks if isinstance(marks, dict) else {}
+
+
+def _names(names: Any) -> frozenset[str]:
+    if not names:
+        return frozenset()
+    return frozenset((names,) if isinstance(names, str) else names)
+
+
+def unknown_action(name: str, cls: type | None, pipeline: Any) -> str:
+    """Say that nothing has this name, and what comes near."""
+    known = set(pipeline.function_names())
+    if cls is not None:
+        known.update(dir(cls))
+    near = get_close_matches(name, sorted(n for n in known if not n.startswith("_")), n=3)
+    where = "its batch class" if cls is None else f"the batch class {cls.__name__}"
+    hint = f"; near names: {', '.join(near)}" if near else ""
+    return f"{where} has no action {name!r}, nor has a namespace of the pipeline{hint}"
+
+
+KINDS["action"] = Action
+
+
+class _Modified(PlannedStep):
+    """A step with a chance or a repetition."""
+
+    def __init__(self, inner: PlannedStep) -> None:
+        super().__init__(inner.step, inner.path, inner.pipeline)
+        self.inner = inner
+        self.ordered = inner.ordered
+
+    def run(self, batch: Any, scope: Scope) -> Any:
+        """Carry the step out as often as it was drawn and repeated."""
+        step = self.step
+        if step.proba is not None and not self._drawn(evaluate(step.proba, batch, scope), scope):
+            return batch
+        times = 1 if step.repeat is None else int(evaluate(step.repeat, batch, scope))
+        for turn in range(times):
+            attributes = batch.__dict__
+            attributes["_action_path"] = self.path if times == 1 else f"{self.path}#{turn}"
+            attributes["_action_calls"] = 0
+            batch = adopt(self.inner.run(batch, scope), batch, scope, self)
+        return batch
+
+    def _drawn(self, chance: float, scope: Scope) -> bool:
+        if chance <= 0 or chance >= 1:
+            return chance > 0
+        import numpy as np
+
+        key = scope.stream_key or (0, 0)
+        seed = np.random.SeedSequence([*key, scope.position, zlib.crc32(self.path.encode())])
+        return bool(np.random.default_rng(seed).random() < chance)
+
+
+def adopt(result: Any, before: Any, scope: Scope, step: PlannedStep) -> Any:
+    """Check what an action has returned, and let a new batch travel on."""
+    if result is before:
+        return result
+    if not isinstance(result, BatchBase):
+        what = "nothing" if result is None else f"an object of type {type(result).__name__}"
+        raise TypeError(
+            f"action {step.name!r} returned {what}; an action returns a batch, so end it with "
+            "'return self'"
+        )
+    attach(result, scope)
+    return result
+
+
+class Plan:
+    """What a run does with each batch.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Where the steps come from.
+    prefix : str
+        Path of the step that this plan is nested in.
+    """
+
+    def __init__(self, pipeline: Any, prefix: str = "", owner: Any = None) -> None:
+        owner = pipeline if owner is None else owner
+        self.steps: list[PlannedStep] = []
+        for number, step in enumerate(pipeline.steps):
+            path = f"{prefix}{number}.{step.name}"
+            if step.nested is not None:
+                planned: PlannedStep = _Nested(step, path, owner)
+            else:
+                planned = KINDS[step.kind](step, path, owner)
+            if step.proba is not None or step.repeat is not None:
+                planned = _Modified(planned)
+            self.steps.append(planned)
+
+    def execute(self, batch: Any, scope: Scope) -> Any:
+        """Carry out all steps for one batch.
+
+        Returns
+        -------
+        Batch
+            What the last action returned.
+        """
+        if scope.times is not None:
+            return self._execute_timed(batch, scope, scope.times)
+        step: Any = None
+        attributes = batch.__dict__
+        try:
+            for step in self.steps:
+                attributes["_action_path"] = step.path
+                attributes["_action_calls"] = 0
+                if step.plain and (function := step.functions.get(type(batch))) is not None:
+                    result = function(batch, *step.args, **step.constants)
+                elif step.ordered and scope.turns is not None:
+                    with _Turn(step, scope):
+                        result = step.run(batch, scope)
+                else:
+                    result = step.run(batch, scope)
+                if result is not batch:
+                    batch = adopt(result, batch, scope, step)
+                    attributes = batch.__dict__
+        except Exception as error:
+            _explain(error, step, scope)
+            raise
+        return batch
+
+    def _execute_timed(self, batch: Any, scope: Scope, times: list[float]) -> Any:
+        step: Any = None
+        attributes = batch.__dict__
+        try:
+            for place, step in enumerate(self.steps):
+                attributes["_action_path"] = step.path
+                attributes["_action_calls"] = 0
+                scope.times = None
+                turn = _Turn(step, scope, step.ordered)
+                with turn:
+                    began = perf_counter()
+                    result = step.run(batch, scope)
+                    times[place] = perf_counter() - began
+                if result is not batch:
+                    batch = adopt(result, batch, scope, step)
+                    attributes = batch.__dict__
+        except Exception as error:
+            _explain(error, step, scope)
+            raise
+        finally:
+            scope.times = times
+        return batch
+
+
+def _explain(error: Exception, step: PlannedStep, scope: Scope) -> None:
+    note = f"in action {step.name!r} (step {step.path}) of batch {scope.iteration}"
+    if not any(old.startswith("in action ") for old in getattr(error, "__notes__", ())):
+        error.add_note(note)
+
+
+class _Nested(PlannedStep):
+    """A pipeline within a pipeline."""
+
+    def __init__(self, step: Step, path: str, pipeline: Any) -> None:
+        super().__init__(step, path, pipeline)
+        self.plan = Plan(step.nested, f"{path}/", pipeline)
+
+    def run(self, batch: Any, scope: Scope) -> Any:
+        """Carry out the steps of the nested pipeline."""
+        return self.plan.execute(batch, scope)

@@ -1,0 +1,254 @@
+"""The part of a pipeline that runs it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from typing import Any, Self
+
+import numpy as np
+
+from ironbatch.namedexpr import Scope, eval_expr
+from ironbatch.pipeline.declarations import Declarations
+from ironbatch.pipeline.executor import Run, RunOptions
+from ironbatch.pipeline.plan import Plan, attach
+from ironbatch.pipeline.profile import Profile
+
+__all__ = ["Running"]
+
+_OPTIONS = frozenset(f.name for f in fields(RunOptions)) - {"batch_kwargs"}
+
+
+class Running(Declarations):
+    """Runs: all at once, batch by batch, or later."""
+
+    dataset: Any
+    profile: Profile | None
+    _later: tuple[tuple[Any, ...], dict[str, Any]] | None
+    _iterator: Iterator[Any] | None
+    _random: Any
+
+    def gen_batch(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """Generate batches that have gone through all actions.
+
+        Parameters
+        ----------
+        batch_size : int
+            Number of items in a batch.
+        shuffle : bool, int, SeedSequence, Generator
+            Whether and how the items are permuted. True and ints from 0 permute, False and None do
+            not, a negative int seeds the random numbers of actions without permuting.
+        n_iters : int, optional
+            How many batches are made; the dataset is gone through again as needed.
+        n_epochs : int, optional
+            How many times the dataset is gone through: once by default; None without `n_iters`
+            never ends.
+        drop_last : bool
+            Drop the shorter batch at the end of each epoch; otherwise batches straddle epochs.
+        prefetch : int or bool
+            How many batches are made ahead in threads while the consumer is busy; True for 4 per
+            core.
+        target : {'threads'}
+            Where they are made.
+        bar, notifier : bool, str, dict or callable
+            Show a progress bar; see `ironbatch.pipeline.progress.Progress`.
+        seed : int, SeedSequence, optional
+            Seed of the random numbers of actions; that of `shuffle` by default.
+        ignore_exceptions : bool
+            Drop batches whose actions fail.
+        profile : bool
+            Measure how long each action takes; see the attribute `profile` after the run.
+        reset : str, list of str, optional
+            What starts anew: 'iter' (by default), 'vars', 'models', 'all'.
+        **kwargs
+            For the constructor of the batches.
+
+        Returns
+        -------
+        iterator
+            Of batches.
+
+        Raises
+        ------
+        ValueError, TypeError
+            At the call, if an argument is wrong.
+
+        Notes
+        -----
+        The order of batches, their data and their random numbers do not depend on `prefetch`. A
+        generator that is dropped before its end leaves nothing behind but idle threads.
+        """
+        return self._start(args, kwargs).batches()
+
+    def run(self, *args: Any, **kwargs: Any) -> Self:
+        """Run the pipeline for all batches.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            As for `gen_batch`; with ``lazy=True`` they are kept for later, as `run_later` does.
+
+        Returns
+        -------
+        Pipeline
+            This very pipeline.
+        """
+        if kwargs.pop("lazy", False):
+            return self.run_later(*args, **kwargs)
+        for batch in self._start(args, kwargs).batches():
+            del batch
+        return self
+
+    run_now = run
+
+    def run_later(self, *args: Any, **kwargs: Any) -> Self:
+        """Keep the arguments of a run for `run`, `gen_batch` and `next_batch` without any."""
+        self._later = args, kwargs
+        self._iterator = None
+        return self
+
+    def next_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """Give the next batch of one endless run that goes on from call to call.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            As for `gen_batch`, but without `n_iters` and `n_epochs` there is no end. They count at
+            the first call, and at the first one after `reset`.
+
+        Raises
+        ------
+        StopIteration
+            When there are no more batches.
+        """
+        if self._iterator is None:
+            self._iterator = self._start(args, kwargs, endless=True).batches()
+        return next(self._iterator)
+
+    def _start(self, args: tuple[Any, ...], kwargs: dict[str, Any], endless: bool = False) -> Run:
+        """Check the arguments of a run and make it."""
+        if self._later is not None:
+            args = args or self._later[0]
+            kwargs = {**self._later[1], **kwargs}
+        args = eval_expr(args, pipeline=self)
+        kwargs = eval_expr(kwargs, pipeline=self)
+        reset = kwargs.pop("reset", "iter")
+        names = ("batch_size", "shuffle", "n_iters", "n_epochs", "drop_last", "prefetch", "target")
+        if len(args) > len(names):
+            raise TypeError(f"a run takes {len(names)} positional arguments, got {len(args)}")
+        for name, value in zip(names, args, strict=False):
+            if name in kwargs:
+                raise TypeError(f"{name} is given twice, by position and by name")
+            kwargs[name] = value
+        notifier = kwargs.pop("notifier", None)
+        if notifier is not None and kwargs.get("bar") is None:
+            kwargs["bar"] = notifier
+        options = {name: kwargs.pop(name) for name in _OPTIONS & kwargs.keys()}
+        if options.get("batch_size") is None:
+            raise TypeError("a run needs a batch_size; give it here or in run_later")
+        if not endless:
+            if "n_epochs" not in options and options.get("n_iters") is None:
+                options["n_epochs"] = 1
+            elif options.get("n_epochs") is None and options.get("n_iters") is None:
+                warnings.warn(
+                    "the run never ends: it has neither n_iters nor n_epochs", stacklevel=3
+                )
+        if not endless or reset != "iter":
+            self.reset(reset)
+        run = Run(self, RunOptions(**options, batch_kwargs=kwargs))
+        self._random = np.random.Generator(
+            np.random.SFC64(np.random.SeedSequence(list(run.stream_key)))
+        )
+        self.variables.start_run(self)
+        return run
+
+    def create_batch(self, index: Any, *args: Any, **kwargs: Any) -> Any:
+        """Make a batch of the given items and take it through the pipeline."""
+        batch = self.dataset.create_batch(index, *args, **kwargs)
+        return self.execute_for(batch)
+
+    def execute_for(
+        self,
+        batch: Any,
+        notifier: Any = None,
+        iteration: int | None = None,
+        seed: Any = None,
+        new_loop: bool = False,
+    ) -> Any:
+        """Take one batch through the pipeline.
+
+        Parameters
+        ----------
+        batch : Batch
+            The batch.
+        notifier : Progress, optional
+            Moved on by one.
+        iteration : int, optional
+            Number of the batch for `I`; 1 by default.
+        seed : int or SeedSequence, optional
+            Seed of the random numbers of actions; drawn by default.
+        new_loop : bool
+            Accepted for code that passes it; coroutines always run on a loop of their own.
+
+        Returns
+        -------
+        Batch
+            What the last action returned; None if it discarded the batch.
+        """
+        key = None
+        if seed is not None:
+            from ironbatch.random import stream_key
+
+            key = stream_key(seed)
+        scope = Scope(self, iteration or 1, None, 0, key)
+        attach(batch, scope)
+        try:
+            result = Plan(self).execute(batch, scope)
+        finally:
+            for _, lock in reversed(scope.locks):
+                lock.release()
+        if notifier is not None:
+            notifier.update(pipeline=self, batch=result)
+        return None if scope.discarded else result
+
+    def reset(self, *what: Any) -> Self:
+        """Start anew.
+
+        Parameters
+        ----------
+        *what : str, list of str or None
+            'iter': `next_batch` begins again; 'vars': variables get their first values; 'models':
+            models are made again; 'all'. Nothing for None.
+
+        Raises
+        ------
+        ValueError
+            If it is none of these.
+        """
+        names: list[str] = []
+        for one in what or ("iter",):
+            if isinstance(one, str):
+                names.append(one)
+            elif isinstance(one, Sequence):
+                names.extend(one)
+            elif one is not None:
+                raise TypeError(f"reset takes names, got {one!r}")
+        for name in names:
+            if name not in ("iter", "vars", "variables", "models", "all"):
+                raise ValueError(f"reset takes 'iter', 'vars', 'models' or 'all', got {name!r}")
+            if name in ("iter", "all"):
+                self._iterator = None
+            if name in ("vars", "variables", "all"):
+                self.variables.reset(self)
+            if name in ("models", "all"):
+                self.models.reset(self._declared_models)
+        return self
+
+    @property
+    def random(self) -> np.random.Generator:
+        """Random numbers for what happens outside batches, seeded by the latest run."""
+        if self._random is None:
+            self._random = np.random.Generator(np.random.SFC64())
+        generator: np.random.Generator = self._random
+        return generator

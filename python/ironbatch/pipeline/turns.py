@@ -1,0 +1,76 @@
+"""Order between batches that travel through a pipeline at the same time.
+
+Steps that touch what batches share (variables, models, locks) are carried out in the order of the
+batches, so that a run gives the same result with and without prefetch.
+"""
+
+from __future__ import annotations
+
+import threading
+
+__all__ = ["RunClosedError", "Turns"]
+
+
+class RunClosedError(Exception):
+    """The consumer has left, so this batch is not wanted any more."""
+
+
+class Turns:
+    """Lets batch k pass a gate only when all earlier batches have passed it or have ended.
+
+    A batch starts only after all earlier ones have started, so the earliest unfinished batch never
+    waits and the others always get on.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition(threading.Lock())
+        self._next: dict[int, int] = {}
+        self._passed: dict[int, set[int]] = {}
+        self._ended: set[int] = set()
+        self._ended_below = 0
+        self._closed = False
+
+    def wait(self, gate: int, ticket: int) -> None:
+        """Wait until it is the turn of batch `ticket` at a gate.
+
+        Raises
+        ------
+        RunClosedError
+            If the consumer leaves meanwhile.
+        """
+        with self._changed:
+            while not self._closed and self._first(gate) < ticket:
+                self._changed.wait()
+            if self._closed:
+                raise RunClosedError
+
+    def _first(self, gate: int) -> int:
+        passed = self._passed.setdefault(gate, set())
+        first = max(self._next.get(gate, 0), self._ended_below)
+        while first in passed or first in self._ended:
+            passed.discard(first)
+            first += 1
+        self._next[gate] = first
+        return first
+
+    def leave(self, gate: int, ticket: int) -> None:
+        """Let the next batch through a gate."""
+        with self._changed:
+            self._passed.setdefault(gate, set()).add(ticket)
+            self._changed.notify_all()
+
+    def end(self, ticket: int) -> None:
+        """Batch `ticket` has ended, well or badly, and passes no further gate."""
+        with self._changed:
+            self._ended.add(ticket)
+            while self._ended_below in self._ended:
+                self._ended.discard(self._ended_below)
+                self._ended_below += 1
+            if self._passed:
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Wake whoever waits: the run is over."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
