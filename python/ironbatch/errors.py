@@ -35,7 +35,7 @@ class StopPipeline(IronbatchError):  # noqa: N818 - the name existing code raise
     """Raised inside an action to end the run after the batches already made."""
 
 
-class EmptyBatchSequence(UserWarning):  # noqa: N818 - the name existing code catches
+class EmptyBatchSequence(UserWarning):
     """A run has ended without making a single batch."""
 
 

@@ -2,5 +2,8 @@
 
 pub mod error;
 pub mod executor;
+pub mod index;
+pub mod order;
+pub mod random;
 
 pub use error::{Error, Result};

@@ -1,11 +1,17 @@
 //! `ironbatch._core`: thin handles over `ironbatch-core`. No algorithm lives here.
 
 mod error;
+mod index;
+mod random;
 
 use pyo3::prelude::*;
 
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::index::{PyIds, place_of};
+    #[pymodule_export]
+    use super::random::{PyOrder, item_words, operation_hash, operation_word, origin_of};
     #[pymodule_export]
     use super::version;
 }

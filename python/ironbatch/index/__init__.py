@@ -1,0 +1,8 @@
+"""Indexes: the ids of a set, views of them, and the order in which batches take them."""
+
+from ironbatch.index.base import Baseset
+from ironbatch.index.dataset_index import DatasetIndex
+from ironbatch.index.files_index import FilesIndex
+from ironbatch.index.iteration import IterState
+
+__all__ = ["Baseset", "DatasetIndex", "FilesIndex", "IterState"]
