@@ -138,7 +138,7 @@ def test_an_index_has_one_dimension(ids) -> None:
     [[1.0, np.nan], np.array(["2020", "NaT"], "M8[D]"), ["a", float("nan")], [np.float64("nan")]],
 )
 def test_ids_cannot_be_nan(ids) -> None:
-    with pytest.raises(ValueError, match="position|nan|NaT"):
+    with pytest.raises(ValueError, match=r"at position [01] is"):
         DatasetIndex(ids)
 
 
@@ -261,13 +261,13 @@ def test_detached_views_hold_only_their_own_ids() -> None:
 
 
 def test_concat_of_different_indexes() -> None:
-    index = DatasetIndex(["a", "b"]) + ["c"]
+    index = DatasetIndex(["a", "b"]) + np.array(["c"])
     assert index.indices.tolist() == ["a", "b", "c"]
     assert index.root is index
     mixed = DatasetIndex.concat(DatasetIndex(2), DatasetIndex(["a"]), DatasetIndex([2.5]))
     assert mixed.indices.tolist() == [0, 1, "a", 2.5]
     with pytest.warns(DuplicateIdWarning, match="1"):
-        assert (DatasetIndex([1, 2]) + [3, 1]).get_pos(1) == 0
+        assert (DatasetIndex([1, 2]) + np.array([3, 1])).get_pos(1) == 0
     with pytest.raises(ValueError, match="no indexes"):
         DatasetIndex.concat()
 

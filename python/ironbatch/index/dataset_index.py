@@ -101,7 +101,7 @@ class DatasetIndex(Baseset):
         repeated = self._ids.duplicates()
         if len(repeated):
             some = ", ".join(
-                map(repr, places_in.ids_at(self._ids, np.int64(repeated[:5])).tolist())
+                map(repr, places_in.ids_at(self._ids, repeated[:5].astype(np.int64)).tolist())
             )
             more = f" and {len(repeated) - 5} more" if len(repeated) > 5 else ""
             warnings.warn(

@@ -1,5 +1,8 @@
 //! `Ids`: the handle of an index of the core.
 
+// PyO3 hands arguments over by value.
+#![allow(clippy::needless_pass_by_value)]
+
 use ironbatch_core::index::{Ids, Index, Strings, check_positions};
 use numpy::ndarray::ArrayView1;
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
@@ -47,7 +50,7 @@ impl PyIds {
             py.detach(|| Self::of(Ids::from_ints(ints.to_vec())))
         } else if let Ok(chars) = ids.extract::<PyReadonlyArray2<'_, u32>>() {
             let (width, chars) = (chars.shape()[1], chars.as_slice()?);
-            let n = if width == 0 { 0 } else { chars.len() / width };
+            let n = chars.len().checked_div(width).unwrap_or(0);
             py.detach(|| {
                 let mut strings = Strings::with_capacity(n);
                 for text in chars.chunks_exact(width.max(1)) {

@@ -77,14 +77,12 @@ impl Ids {
     /// The ids at `positions` as a column of their own.
     pub fn take(&self, positions: &[i64]) -> Result<Self> {
         check_positions(positions, self.len())?;
-        Ok(match self {
-            Self::Str(ids) => Self::Str(ids.take(positions)),
-            _ => {
-                let mut out = vec![0; positions.len()];
-                self.gather_ints(positions, &mut out)?;
-                Self::from_ints(out)
-            }
-        })
+        if let Self::Str(ids) = self {
+            return Ok(Self::Str(ids.take(positions)));
+        }
+        let mut out = vec![0; positions.len()];
+        self.gather_ints(positions, &mut out)?;
+        Ok(Self::from_ints(out))
     }
 
     /// Origin of the item at `position`: what its random streams are keyed by.

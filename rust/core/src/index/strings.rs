@@ -85,6 +85,7 @@ impl Strings {
     }
 
     /// The strings at `positions`, which must be inside.
+    #[must_use]
     pub fn take(&self, positions: &[i64]) -> Self {
         let mut out = Self::with_capacity(positions.len());
         for &position in positions {

@@ -26,7 +26,7 @@ pub fn block(mut key: [u64; 2], mut counter: [u64; 4]) -> [u64; 4] {
 
 /// A stream of words that starts at a counter.
 ///
-/// As in NumPy the counter is incremented *before* each block, so the first words are those of
+/// As in `NumPy` the counter is incremented *before* each block, so the first words are those of
 /// `counter + 1`.
 #[derive(Clone, Debug)]
 pub struct Philox {
