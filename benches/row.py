@@ -1,7 +1,7 @@
 """One row of the benchmark table, and how a row is measured.
 
-Times drift on a shared machine, so a comparison runs both sides in turn, round by round, and the row quotes the
-median of the rounds' ratios with its quartiles.
+Times drift on a shared machine, so a comparison runs both sides in turn, round by round, and the
+row quotes the median of the rounds' ratios with its quartiles.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Row:
     better : {'higher', 'lower'}
         On which side of the bar a good value lies.
     unit : str
-        ``'x'`` for a ratio (peer's time divided by ours: higher is better), else ``'us/item'``, ``'ms'``, ...
+        ``'x'`` for a ratio (peer's time divided by ours), else ``'us/item'``, ``'ms'``, ...
     peer : str
         What it is compared with, or ``'-'``.
     measure : callable

@@ -93,7 +93,7 @@ class Dense(np.ndarray[Any, np.dtype[Any]]):
             and not isinstance(key, bool)
             and hasattr(self, "_name")
         ):
-            if fitting.shape != plain.shape[1:]:
+            if fitting.ndim and fitting.shape != plain.shape[1:]:
                 raise shape_mismatch(self._where(key), fitting.shape, plain.shape[1:])
         elif not isinstance(key, tuple) and hasattr(self, "_name"):
             self._check_selection(plain, key, fitting)

@@ -1,5 +1,6 @@
 //! `ironbatch._core`: thin handles over `ironbatch-core`. No algorithm lives here.
 
+mod batch;
 mod error;
 mod index;
 mod random;
@@ -14,6 +15,8 @@ mod _core {
     use super::random::{PyOrder, item_words, operation_hash, operation_word, origin_of};
     #[pymodule_export]
     use super::version;
+    #[pymodule_export]
+    use super::batch::{BatchBase, Item};
 }
 
 /// Version of the compiled core.

@@ -1,0 +1,103 @@
+"""The items of a batch: addressed by id, one by one or as a smaller batch."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from ironbatch import components as columns
+from ironbatch._core import Item
+from ironbatch.batch.preloaded import split_parts
+from ironbatch.batch.raw import raw_item, raw_take
+from ironbatch.batch.storage import ComponentStorage
+
+if TYPE_CHECKING:
+    from ironbatch.index import DatasetIndex
+
+__all__ = ["ItemAccess"]
+
+
+#: Above so many items the index is asked for each id, rather than a dictionary of the batch.
+_MOST_PLACES = 100_000
+
+
+class ItemAccess(ComponentStorage):
+    """The part of `Batch` that finds items."""
+
+    def _make_places(self) -> dict[Any, int] | None:
+        """Make the place of each id, the first one where it repeats; None where that is costly."""
+        index = self.index
+        if len(index) > _MOST_PLACES or index.kind == "object":
+            return None
+        places: dict[Any, int] = {}
+        for place, item in enumerate(index.indices.tolist()):
+            places.setdefault(item, place)
+        return places
+
+    def _find(self, key: Any) -> Any:
+        """Give one item, or a smaller batch for a slice or an array of ids."""
+        position = self.index.get_pos(key)
+        if type(position) is int:
+            return Item(self, position) if self.components is not None else self._raw_item(position)
+        return self._subset(position)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        position = self.index.get_pos(key)
+        if type(position) is not int:
+            raise TypeError(
+                "assign to items one by one, or to a component: batch.images[2:5] = ..."
+            )
+        names = self.components
+        if names is None:
+            self.data[position] = value
+            return
+        for name, part in split_parts(value, names).items():
+            if name is not None:
+                self._assign_item(name, position, part)
+
+    def _raw_item(self, position: int) -> Any:
+        return raw_item(self.data, position, len(self))
+
+    def _subset(self, positions: Any) -> Self:
+        """Make a batch of some items; a slice of positions shares memory with this one."""
+        if isinstance(positions, slice):
+            indexed = np.arange(len(self), dtype=np.int64)[positions]
+        else:
+            indexed = np.asarray(positions, dtype=np.int64)
+        subset = self._sibling(self.index.take(indexed))
+        if self.components is None:
+            subset.__dict__["_raw"] = raw_take(self.data, positions, len(self))
+        else:
+            for name in self.components:
+                component = getattr(self, name)
+                if component is not None:
+                    subset._slot_set(name, columns.take(component, positions))
+        return subset
+
+    def _sibling(self, index: DatasetIndex) -> Self:
+        """Make an empty batch of the same class, attributes, dataset and pipeline."""
+        sibling = type(self).__new__(type(self))
+        sibling._take_pending()
+        sibling.__dict__.update(self.__dict__)
+        sibling._slot_declare(self.components)
+        sibling.__dict__.update(index=index, _preloaded=None)
+        return sibling
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.components is None:
+            return (self._raw_item(position) for position in range(len(self)))
+        return (Item(self, position) for position in range(len(self)))
+
+    def __contains__(self, item: Hashable) -> bool:
+        try:
+            self.index.get_pos(item)
+        except (KeyError, TypeError):
+            return False
+        return True
+
+    @property
+    def items(self) -> list[list[Any]]:
+        """Each item in a list of its own, as an `init` for parallel actions."""
+        return [[item] for item in self]

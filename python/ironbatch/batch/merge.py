@@ -1,0 +1,91 @@
+"""Join several batches into one."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ironbatch.batch.names import component_names
+from ironbatch.errors import ComponentError, DuplicateIdWarning
+from ironbatch.index import DatasetIndex
+
+if TYPE_CHECKING:
+    from ironbatch.batch.batch import Batch
+
+__all__ = ["merge_batches"]
+
+
+def merge_batches(
+    cls: type[Batch],
+    batches: Sequence[Batch],
+    batch_size: int | None,
+    components: str | Sequence[str] | None,
+    batch_class: type[Batch] | None,
+) -> tuple[Batch, Batch | None]:
+    """Do what `Batch.merge` says."""
+    if not batches:
+        raise ValueError("merge needs at least one batch")
+    if batch_size is not None and batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    first = batches[0]
+    target = batch_class or (type(first) if issubclass(type(first), cls) else cls)
+    names = first.components if components is None else component_names(components, cls.__name__)
+    index = _merge_index([batch.index for batch in batches])
+    merged = target(index)
+    merged.pipeline = first.pipeline
+    merged.dataset = first.__dict__.get("_dataset")
+    if names is None:
+        parts = [batch.data for batch in batches]
+        if _all_present(parts, "the data"):
+            merged._data = cls.merge_component(None, parts)
+    else:
+        for name in names:
+            parts = [getattr(batch, name) for batch in batches]
+            if _all_present(parts, f"component {name!r}"):
+                merged.store(name, cls.merge_component(name, parts))
+    if batch_size is None or batch_size >= len(index):
+        return merged, None
+    return merged._subset(slice(0, batch_size)), merged._subset(slice(batch_size, len(index)))
+
+
+def _all_present(parts: list[Any], what: str) -> bool:
+    missing = [number for number, part in enumerate(parts) if part is None]
+    if not missing:
+        return True
+    if len(missing) < len(parts):
+        raise ComponentError(
+            f"{what} holds data in some batches and none in batch {missing[0]} of {len(parts)}; "
+            "fill it, or leave it out with components="
+        )
+    return False
+
+
+def _merge_index(indexes: Sequence[DatasetIndex]) -> DatasetIndex:
+    """Put indexes end to end; where an id then repeats, number the items anew from 0.
+
+    Either way the items keep their origins, so their random streams stay theirs.
+    """
+    if len(indexes) == 1:
+        return indexes[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DuplicateIdWarning)
+        joined = DatasetIndex.concat(*indexes)
+    if not _repeats(joined):
+        return joined
+    numbered = DatasetIndex(len(joined))
+    numbered._origins = joined.origins
+    numbered._epochs = joined._epochs
+    numbered._occurrences = joined.occurrences
+    numbered._ranked = True
+    return numbered
+
+
+def _repeats(index: DatasetIndex) -> bool:
+    if index.root is not index:
+        return len(np.unique(index.root_positions)) < len(index)
+    if index.kind == "object":
+        return len(set(index.indices.tolist())) < len(index)
+    return len(np.unique(index.indices)) < len(index)

@@ -1,0 +1,251 @@
+"""The components of a batch: how they are declared, filled, assigned and read as a whole."""
+
+from __future__ import annotations
+
+import copy as copying
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from ironbatch import components as columns
+from ironbatch._core import BatchBase
+from ironbatch.actions.action import action
+from ironbatch.batch.names import component_names
+from ironbatch.batch.preloaded import Preloaded, split_parts
+from ironbatch.batch.view import ComponentsView
+from ironbatch.errors import ComponentError
+
+if TYPE_CHECKING:
+    from ironbatch.index import DatasetIndex
+
+__all__ = ["ComponentStorage"]
+
+#: Several threads may use a preloaded component first at the same moment; one of them loads it.
+_first_use = threading.RLock()
+
+
+class ComponentStorage(BatchBase):
+    """The part of `Batch` that holds its data."""
+
+    components: ClassVar[Any] = None
+    index: DatasetIndex
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        declared = cls.__dict__.get("components")
+        if declared is not None and not isinstance(declared, property):
+            cls.components = component_names(declared, cls.__name__)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def load(self, *args: Any, **kwargs: Any) -> Self:
+        """Read components; see `Batch.load`."""
+        raise NotImplementedError
+
+    def _loads_itself(self) -> bool:
+        """Whether the user's class has a `load` of its own, for preloaded data to go through."""
+        return True
+
+    def _set_components(self, names: Any) -> None:
+        self._slot_declare(component_names(names, type(self).__name__))
+
+    def _fill_component(self, name: str) -> Any:
+        """Load a preloaded component at its first use; None when there is nothing to load."""
+        if self.__dict__.get("_preloaded") is None:
+            return None
+        if self._loads_itself():
+            self._load_whole()
+            return self._slot_get(name)
+        with _first_use:
+            value = self._slot_get(name)
+            if value is None and name not in self.__dict__.get("_dropped", ()):
+                source = self._source()
+                if name in source:
+                    value = self._own(source.take(self.index, name))
+                    if value is not None:
+                        value = columns.as_component(value, len(self), name=name, ids=self.indices)
+                        self._slot_set(name, value)
+            return value
+
+    def _source(self) -> Preloaded:
+        """Give the preloaded data, split into components once for the whole dataset."""
+        data = self.__dict__["_preloaded"]
+        if isinstance(data, Preloaded):
+            return data
+        shared = getattr(self.__dict__.get("_dataset"), "preloaded", None)
+        if isinstance(shared, Preloaded) and shared.data is data:
+            source = shared
+        else:
+            source = Preloaded(data, self.components, self.__dict__.get("_addressing", "auto"))
+        self.__dict__["_preloaded"] = source
+        return source
+
+    def _own(self, value: Any) -> Any:
+        return copying.deepcopy(value) if self.__dict__.get("_copy") else value
+
+    def _load_whole(self) -> None:
+        """Load preloaded data through the user's own `load`."""
+        with _first_use:
+            preloaded = self.__dict__.get("_preloaded")
+            if preloaded is None:
+                return
+            self.__dict__["_preloaded"] = None
+            data = preloaded.data if isinstance(preloaded, Preloaded) else preloaded
+            try:
+                self.load(src=data)
+            except BaseException:
+                self.__dict__["_preloaded"] = preloaded
+                raise
+
+    def _assign_component(self, name: str, value: Any) -> None:
+        if value is None:
+            self.__dict__["_dropped"] = (*self.__dict__.get("_dropped", ()), name)
+            self._slot_clear(name)
+            return
+        self._slot_set(
+            name, columns.as_component(value, len(self.index), name=name, ids=self.index.indices)
+        )
+
+    def _assign_item(self, name: str, position: int, value: Any) -> None:
+        names = self.components or ()
+        if name not in names:
+            raise AttributeError(
+                f"the batch has no component {name!r}; its components are {', '.join(names)}"
+            )
+        component = getattr(self, name)
+        if component is None:
+            raise ComponentError(
+                f"component {name!r} holds no data yet, so item {self.indices[position]!r} cannot "
+                "be written; assign the whole component first"
+            )
+        columns.assign(component, position, value, name=name, item_id=self.indices[position])
+
+    def store(self, name: str, component: Any) -> None:
+        """Put a component into the batch, adding its name when it is new.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+        component : array-like or component
+            One row for each item.
+
+        Raises
+        ------
+        ComponentError
+            If the name is reserved or the length is not that of the batch.
+        """
+        if name not in (self.components or ()):
+            self._declare((name,))
+        self._assign_component(name, component)
+
+    def _declare(self, names: Sequence[str]) -> None:
+        self._slot_declare(component_names((*(self.components or ()), *names), type(self).__name__))
+
+    @action
+    def add_components(self, components: str | Sequence[str], init: Any = None) -> Self:
+        """Add new components.
+
+        Parameters
+        ----------
+        components : str or sequence of str
+            Their names.
+        init : array-like, or sequence of array-likes, optional
+            Their data: one for a single name given as a string, else one for each name.
+
+        Raises
+        ------
+        ComponentError
+            If a component or attribute of that name is there already, or the name is reserved.
+        """
+        single = isinstance(components, str)
+        names = component_names(components, type(self).__name__) or ()
+        for name in names:
+            if name in (self.components or ()):
+                raise ComponentError(f"the batch has a component {name!r} already")
+            if name in self.__dict__:
+                raise ComponentError(f"the batch has an attribute {name!r} already")
+        values: Sequence[Any] = (
+            [None] * len(names) if init is None else ([init] if single else list(init))
+        )
+        if len(values) != len(names):
+            raise ComponentError(
+                f"init has {len(values)} parts for {len(names)} components: {names}"
+            )
+        self._declare(names)
+        for name, value in zip(names, values, strict=True):
+            if value is not None:
+                self._assign_component(name, value)
+        return self
+
+    @property
+    def data(self) -> Any:
+        """The data: a view of the components, or whatever a batch without components holds.
+
+        Preloaded data is loaded when it is first used.
+        """
+        if self.components is not None:
+            return ComponentsView(self)
+        if self.__dict__.get("_preloaded") is not None:
+            if self._loads_itself():
+                self._load_whole()
+            else:
+                with _first_use:
+                    if self.__dict__.get("_preloaded") is not None:
+                        loaded = self._own(self._source().take(self.index, None))
+                        self.__dict__["_raw"] = loaded
+                        self.__dict__["_preloaded"] = None
+        return self.__dict__.get("_raw")
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        self._data = data
+
+    @property
+    def _data(self) -> Any:
+        return self.data
+
+    @_data.setter
+    def _data(self, data: Any) -> None:
+        names = self.components
+        self.index  # noqa: B018 - completes a batch whose constructor has not called super()
+        names = self.components
+        if names is None:
+            self.__dict__["_raw"] = data
+            self.__dict__["_preloaded"] = None
+            return
+        if data is None:
+            parts: dict[str | None, Any] = dict.fromkeys(names)
+        else:
+            parts = split_parts(data, names)
+        for name, part in parts.items():
+            if name is not None:
+                self._assign_component(name, part)
+
+    @property
+    def array_of_nones(self) -> np.ndarray[Any, Any]:
+        """An object array with one None for each item; shape (n,)."""
+        return np.full(len(self), None, dtype=object)
+
+    def get(self, item: Any = None, component: str | None = None) -> Any:
+        """Read a component, an item, or one component of an item.
+
+        Parameters
+        ----------
+        item : id, slice or array of ids, optional
+            Which items; all by default.
+        component : str, optional
+            Which component; all by default.
+
+        Raises
+        ------
+        UnknownIdError
+            If there is no item with that id.
+        """
+        if item is None:
+            return self.data if component is None else getattr(self, component)
+        found = self[item]
+        return found if component is None else getattr(found, component)

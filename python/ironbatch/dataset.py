@@ -1,0 +1,338 @@
+"""A dataset: an index, the class of its batches, and data they share."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Hashable
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from ironbatch.batch import Batch
+from ironbatch.batch.preloaded import Addressing, Preloaded
+from ironbatch.errors import UnknownIdError
+from ironbatch.index import Baseset, DatasetIndex
+from ironbatch.index.iteration import IterState
+from ironbatch.random import make_rng
+
+if TYPE_CHECKING:
+    from ironbatch.pipeline import Pipeline
+
+__all__ = ["Dataset", "NotASubsetError"]
+
+
+class NotASubsetError(UnknownIdError, IndexError):
+    """The ids of a subset are not all in the dataset."""
+
+
+class Dataset(Baseset):
+    """All items of a data set, and how batches of them are made.
+
+    Parameters
+    ----------
+    index : DatasetIndex, int, array-like of ids, or callable
+        The items.
+    batch_class : type
+        A subclass of `Batch`.
+    preloaded : array, tuple, dict, DataFrame, or any object with advanced indexing, optional
+        Data of all items; each batch gets copies of its rows when it first uses them.
+    cast_to_array : bool
+        Convert lists in `preloaded` to arrays where they have a regular shape.
+    copy : bool
+        Deep-copy preloaded Python objects for each batch (numerical data is always copied).
+    addressing : {'auto', 'id', 'position'}
+        Which rows of `preloaded` belong to an item; see `ironbatch.batch.preloaded`.
+    *args
+        Further arguments of the index's constructor.
+    **kwargs
+        ``method``, ``n_splits`` and ``shuffle`` make cross-validation splits at once; others become
+        attributes of the dataset and of its subsets.
+
+    Raises
+    ------
+    TypeError
+        If `batch_class` is not a subclass of `Batch`.
+
+    Examples
+    --------
+    >>> import numpy as np, ironbatch
+    >>> class Digits(ironbatch.Batch):
+    ...     components = 'images', 'labels'
+    >>> dataset = ironbatch.Dataset(10, Digits, preloaded=(np.zeros((10, 8, 8)), np.arange(10)))
+    >>> dataset.split(0.8)
+    >>> len(dataset.train), len(dataset.test)
+    (8, 2)
+    >>> [batch.labels.tolist() for batch in dataset.gen_batch(4, n_epochs=1)]
+    [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    """
+
+    batch_class: type[Batch]
+
+    def __init__(
+        self,
+        index: Any,
+        batch_class: type[Batch] = Batch,
+        *args: Any,
+        preloaded: Any = None,
+        cast_to_array: bool = True,
+        copy: bool = False,
+        addressing: Addressing = "auto",
+        **kwargs: Any,
+    ) -> None:
+        if not (isinstance(batch_class, type) and issubclass(batch_class, Batch)):
+            raise TypeError(f"batch_class must be a subclass of Batch, got {batch_class!r}")
+        super().__init__(index, *args)
+        self.batch_class = batch_class
+        self.cv_splits: int = 0
+        self._copy = copy
+        if preloaded is not None and not isinstance(preloaded, Preloaded):
+            components = batch_class.components
+            preloaded = Preloaded(
+                preloaded,
+                (components,) if isinstance(components, str) else components and tuple(components),
+                addressing,
+                cast_to_array=cast_to_array,
+            )
+        self.preloaded: Preloaded | None = preloaded
+        splits = {
+            name: kwargs.pop(name) for name in ("method", "n_splits", "shuffle") if name in kwargs
+        }
+        self._attrs = tuple(kwargs)
+        for name, value in kwargs.items():
+            setattr(self, name, value)
+        if "n_splits" in splits or "method" in splits:
+            self.cv_split(**splits)
+
+    def build_index(self, index: Any, *args: Any, **kwargs: Any) -> DatasetIndex:
+        """Give the index as it is, or make a `DatasetIndex` of it."""
+        return index if isinstance(index, DatasetIndex) else DatasetIndex(index, *args, **kwargs)
+
+    @classmethod
+    def from_dataset(
+        cls,
+        dataset: Dataset,
+        index: DatasetIndex,
+        batch_class: type[Batch] | None = None,
+        copy: bool = False,
+    ) -> Dataset:
+        """Make a dataset of other items or another batch class from a dataset.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Where attributes and preloaded data come from.
+        index : DatasetIndex
+            Its items, a subset.
+        batch_class : type, optional
+            Class of its batches; that of `dataset` by default.
+        copy : bool
+            Make a new object even when index and class are those of `dataset`.
+
+        Returns
+        -------
+        Dataset
+            The very same object when nothing differs and no copy is asked for.
+        """
+        batch_class = batch_class or dataset.batch_class
+        if not copy and index is dataset.index and batch_class is dataset.batch_class:
+            return dataset
+        made = cls.__new__(cls)
+        made.__dict__.update(dataset.__dict__)
+        for number in range(made.cv_splits):
+            made.__dict__.pop(f"cv{number}", None)
+        made._index = index
+        made._iter_params = IterState()
+        made.train = made.test = made.validation = None
+        made.cv_splits = 0
+        made.batch_class = batch_class
+        return made
+
+    def create_subset(self, index: Any) -> Self:
+        """Make a dataset of some of the items.
+
+        Parameters
+        ----------
+        index : DatasetIndex or array-like of ids
+            The items.
+
+        Raises
+        ------
+        NotASubsetError
+            If an id is not in the dataset; it is a KeyError and an IndexError.
+        """
+        if not (isinstance(index, DatasetIndex) and index.root is self.index.root):
+            ids = index.indices if isinstance(index, DatasetIndex) else index
+            try:
+                index = self.index.create_subset(ids)
+            except KeyError as error:
+                raise NotASubsetError(f"not a subset of the dataset: {error}") from None
+        return type(self).from_dataset(self, index)  # type: ignore[return-value]
+
+    def create_batch(self, index: Any, pos: bool = False, *args: Any, **kwargs: Any) -> Batch:
+        """Make a batch of some items.
+
+        Parameters
+        ----------
+        index : DatasetIndex or array-like
+            Ids of the items, or their positions.
+        pos : bool
+            Whether `index` holds positions.
+        *args, **kwargs
+            For the constructor of the batch.
+
+        Raises
+        ------
+        UnknownIdError
+            If an id is not in the dataset.
+        TypeError
+            If the constructor of the batch class does not take what the dataset passes.
+        """
+        if not isinstance(index, DatasetIndex):
+            index = (
+                self.index.take(np.atleast_1d(np.asarray(index, dtype=np.int64)))
+                if pos
+                else self.index.create_subset(np.atleast_1d(np.asarray(index)))
+            )
+        try:
+            return self.batch_class(
+                index, *args, dataset=self, preloaded=self.preloaded, copy=self._copy, **kwargs
+            )
+        except TypeError as error:
+            explained = _explain_constructor(
+                self.batch_class,
+                index,
+                args,
+                {"dataset": self, "preloaded": None, "copy": False, **kwargs},
+            )
+            if explained is None:
+                raise
+            raise explained from error
+
+    # Components and attributes
+
+    @property
+    def data(self) -> Any:
+        """The preloaded data as it was given; None without."""
+        return None if self.preloaded is None else self.preloaded.data
+
+    def __getattr__(self, name: str) -> Any:
+        preloaded = self.__dict__.get("preloaded")
+        if preloaded is not None and name in preloaded:
+            if self.index.root is self.index:
+                return preloaded.parts[name]
+            return preloaded.take(self.index, name)
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    # Pipelines
+
+    def pipeline(self, config: Any = None, **kwargs: Any) -> Pipeline:
+        """Start a new pipeline over this dataset.
+
+        Parameters
+        ----------
+        config : Config or dict, optional
+            Configuration of the pipeline.
+        **kwargs
+            For the constructor of `Pipeline`.
+        """
+        from ironbatch.pipeline import Pipeline
+
+        return Pipeline(self, config=config, **kwargs)
+
+    @property
+    def p(self) -> Pipeline:
+        """A new pipeline over this dataset."""
+        return self.pipeline()
+
+    def __rshift__(self, pipeline: Pipeline) -> Pipeline:
+        from ironbatch.pipeline import Pipeline
+
+        if not isinstance(pipeline, Pipeline):
+            raise TypeError(
+                "a dataset is handed to a pipeline, as in dataset >> pipeline; "
+                f"got {type(pipeline).__name__}"
+            )
+        return pipeline << self
+
+    # Cross-validation
+
+    def cv_split(self, method: str = "kfold", n_splits: int = 5, shuffle: Any = False) -> None:
+        """Split the dataset into folds for cross-validation.
+
+        Fold ``k`` is at ``dataset.cvK``, with the fold as ``test`` and the others as ``train``; the
+        same parts are at ``dataset.train.cvK`` and ``dataset.test.cvK``. The first ``len %
+        n_splits`` folds are one item longer.
+
+        Parameters
+        ----------
+        method : {'kfold'}
+            How to split.
+        n_splits : int
+            Number of folds, at least 2.
+        shuffle : bool, int, SeedSequence, Generator
+            Whether, and with which seed, the items are permuted first.
+
+        Raises
+        ------
+        ValueError
+            If the method is unknown, or there are fewer items than folds.
+        """
+        if method != "kfold":
+            raise ValueError(f"the methods of cross-validation are 'kfold', got {method!r}")
+        if n_splits < 2 or n_splits > len(self):
+            raise ValueError(f"n_splits must be from 2 to the {len(self)} items, got {n_splits}")
+        for number in range(self.cv_splits):
+            self.__dict__.pop(f"cv{number}", None)
+        self.cv_splits = n_splits
+        rng = make_rng(shuffle)
+        order = np.arange(len(self)) if rng is None else rng.permutation(len(self))
+        folds = np.array_split(order, n_splits)
+        for number in range(n_splits):
+            others = [fold for place, fold in enumerate(folds) if place != number]
+            part = type(self).from_dataset(self, self.index, copy=True)
+            part.train = self.create_subset(self.index.take(np.concatenate(others)))
+            part.test = self.create_subset(self.index.take(folds[number]))
+            setattr(self, f"cv{number}", part)
+        for name in ("train", "test"):
+            holder = getattr(self, name)
+            if holder is None:
+                holder = SimpleNamespace()
+                setattr(self, name, holder)
+            for number in range(n_splits):
+                setattr(holder, f"cv{number}", getattr(self.cv(number), name))
+
+    def cv(self, number: int) -> Dataset:
+        """Give fold `number` of the cross-validation, counted from 0.
+
+        Raises
+        ------
+        IndexError
+            If there is no such fold.
+        """
+        if not 0 <= number < self.cv_splits:
+            raise IndexError(f"there are {self.cv_splits} folds, got {number}")
+        part: Dataset = getattr(self, f"cv{number}")
+        return part
+
+
+def _explain_constructor(
+    batch_class: type[Batch], index: Any, args: tuple[Hashable, ...], kwargs: dict[str, Any]
+) -> TypeError | None:
+    """Say which argument a batch class refuses; None when its constructor takes them all."""
+    signature = inspect.signature(batch_class)
+    try:
+        signature.bind(index, *args, **kwargs)
+    except TypeError as error:
+        refused = [
+            name
+            for name in kwargs
+            if name not in signature.parameters
+            and all(p.kind is not p.VAR_KEYWORD for p in signature.parameters.values())
+        ]
+        what = f"the keyword {refused[0]!r}" if refused else f"its arguments ({error})"
+        return TypeError(
+            f"the constructor of {batch_class.__name__} does not take {what} that the "
+            "dataset passes; let it accept *args and **kwargs and hand them to super().__init__()"
+        )
+    return None

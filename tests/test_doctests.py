@@ -1,0 +1,23 @@
+"""The examples in the docstrings of the installed package."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import ironbatch
+
+MODULES = ["ironbatch"] + [
+    module.name
+    for module in pkgutil.walk_packages(ironbatch.__path__, "ironbatch.")
+    if not module.name.endswith("__main__")
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(name)
+    failed, _ = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
+    assert failed == 0
