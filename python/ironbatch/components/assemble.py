@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ironbatch import _core
 from ironbatch.components.component import Component
 from ironbatch.components.dense import Dense
 from ironbatch.components.memory import empty
@@ -16,7 +17,7 @@ from ironbatch.components.ragged import Ragged
 from ironbatch.components.strings import Bytes, Strings
 from ironbatch.components.writes import Loss, cast_exactly
 
-__all__ = ["assemble", "stack"]
+__all__ = ["assemble"]
 
 _NUMBERS = "biufc"
 
@@ -99,6 +100,10 @@ def _holds_objects(item: Sequence[Any]) -> bool:
 
 
 def _arrays(items: list[NDArray[Any]], name: str | None) -> Component:
+    made = _core.stack(items, Dense)
+    if made is not None:
+        made._name = name
+        return cast("Dense", made)
     first = items[0]
     dtypes = {item.dtype for item in items}
     if any(dtype.kind == "O" for dtype in dtypes):
@@ -110,7 +115,9 @@ def _arrays(items: list[NDArray[Any]], name: str | None) -> Component:
             return as_objects(items)
         items = [item.astype(dtype, copy=False) for item in items]
     if same_shape:
-        return Dense.of(stack(items), name)
+        result = empty((len(items), *first.shape), items[0].dtype)
+        np.stack(items, out=result)
+        return Dense.of(result, name)
     dtype = items[0].dtype
     if dtype.kind in _NUMBERS and first.ndim and all(item.ndim == first.ndim for item in items):
         return Ragged.from_items(items, dtype, name=name)
@@ -159,17 +166,3 @@ def _survives(items: list[Any], column: NDArray[Any]) -> bool:
     except Loss:
         return False
     return True
-
-
-def stack(items: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Copy arrays of one shape and dtype into one array of shape (n, *item shape).
-
-    Examples
-    --------
-    >>> stack([np.arange(2), np.arange(2)])
-    array([[0, 1],
-           [0, 1]])
-    """
-    result = empty((len(items), *items[0].shape), items[0].dtype)
-    np.stack(items, out=result)
-    return result

@@ -11,10 +11,21 @@ from ironbatch.components.dense import Dense
 from ironbatch.components.ragged import Ragged
 from ironbatch.components.strings import Bytes, Strings
 
-__all__ = ["Component", "describe", "named", "nbytes"]
+__all__ = ["Component", "describe", "is_component", "named", "nbytes"]
 
 #: `Dense`, `Ragged`, `Strings`, `Bytes`, or an array of Python objects.
 Component: TypeAlias = NDArray[Any] | Ragged | Strings | Bytes
+
+
+def is_component(value: object) -> bool:
+    """Whether a value is one of the kinds made here (a plain ndarray is not).
+
+    Examples
+    --------
+    >>> is_component(Strings.from_items(['a'])), is_component(['a'])
+    (True, False)
+    """
+    return isinstance(value, Dense | Ragged | Strings | Bytes)
 
 
 def named(component: Component, name: str | None) -> Component:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate, chain
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ironbatch import _core
 from ironbatch.components.component import Component
 from ironbatch.components.dense import Dense
 from ironbatch.components.items import items_of
@@ -17,10 +18,10 @@ from ironbatch.components.objects import as_objects
 from ironbatch.components.positions import as_positions
 from ironbatch.components.ragged import Ragged
 from ironbatch.components.strings import Bytes, Strings
-from ironbatch.components.writes import Loss, cast_exactly, place
+from ironbatch.components.writes import Loss, cast_exactly, place, shape_mismatch
 from ironbatch.errors import ComponentError
 
-__all__ = ["concat", "take"]
+__all__ = ["concat", "put", "take"]
 
 
 def take(
@@ -56,6 +57,16 @@ def take(
     >>> take(np.array([10, 20, 30]), [2, 0])
     Dense([30, 10])
     """
+    if type(positions) is np.ndarray:
+        try:
+            made = _core.gather(component, positions, out, Dense)
+        except IndexError as error:
+            raise IndexError(f"{place(getattr(component, 'name', None))}: {error}") from None
+        if made is not None:
+            if out is None:
+                made._name = component._name if type(component) is Dense else None
+                return cast("Dense", made)
+            return Dense.of(made)
     name = getattr(component, "name", None)
     if out is not None and not isinstance(component, np.ndarray):
         raise ComponentError(f"{place(name)}: only a dense component is taken into out=")
@@ -125,6 +136,43 @@ def _gather(
     return out
 
 
+def put(component: NDArray[Any], positions: Any, values: NDArray[Any]) -> None:
+    """Write items into a dense component, several at once.
+
+    Parameters
+    ----------
+    component : ndarray
+        Where to.
+    positions : array-like of int, shape (k,)
+        Which items, from 0. Of items with the same position the last one stays.
+    values : ndarray, shape (k, *item shape)
+        The items; values must fit the component's dtype.
+
+    Raises
+    ------
+    IndexError
+        If a position is outside of the component. Nothing has been written then.
+    LossyWriteError
+        If a value does not fit.
+    ComponentError
+        If the shape is another one.
+
+    Examples
+    --------
+    >>> labels = np.zeros(3, 'uint8')
+    >>> put(labels, [2, 0], np.array([5, 6]))
+    >>> labels
+    array([6, 0, 5], dtype=uint8)
+    """
+    name = getattr(component, "name", None)
+    index = as_positions(positions, len(component), where=place(name))
+    expected = (len(index), *component.shape[1:])
+    if values.shape != expected:
+        raise shape_mismatch(place(name), values.shape, expected)
+    if not _core.scatter(component, index, values):
+        Dense.of(component, name)[index] = values
+
+
 def concat(components: Sequence[Component], *, name: str | None = None) -> Component:
     """Put components one after another.
 
@@ -183,6 +231,10 @@ def _dense(parts: list[NDArray[Any]], name: str | None) -> NDArray[Any] | None:
         if any(part.dtype.kind != "O" for part in filled):
             return None
         return np.concatenate([part.view(np.ndarray) for part in filled])
+    made = _core.concatenate(filled, Dense)
+    if made is not None:
+        made._name = name
+        return cast("Dense", made)
     out = empty((sum(map(len, filled)), *first.shape[1:]), dtype)
     np.concatenate([part.view(np.ndarray) for part in filled], out=out)
     return Dense.of(out, name)
@@ -228,8 +280,10 @@ def _ragged(parts: Sequence[Component], name: str | None) -> Ragged | None:
     dtype = _common(used)
     if dtype is None:
         return None
-    values = empty(sum(map(len, used)), dtype)
-    np.concatenate(used, out=values)
+    values = _core.pack(used)
+    if values is None:
+        values = empty(sum(map(len, used)), dtype)
+        np.concatenate(used, out=values)
     return Ragged._of(
         values,
         _join_offsets([piece.offsets for piece in pieces]),

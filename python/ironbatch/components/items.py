@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ironbatch import _core
 from ironbatch.components.component import Component
 from ironbatch.components.dense import Dense
 from ironbatch.components.memory import empty
@@ -117,6 +118,10 @@ def copy(component: Component, *, deep: bool = True) -> Component:
         return component.__copy__()
     if component.dtype.kind == "O":
         return copying.deepcopy(component) if deep else component.copy()
+    name = getattr(component, "name", None)
+    made = _core.concatenate([component], Dense)
+    if made is not None:
+        return Dense.of(made, name)
     result = empty(component.shape, component.dtype)
     np.copyto(result, component)
-    return Dense.of(result, getattr(component, "name", None))
+    return Dense.of(result, name)

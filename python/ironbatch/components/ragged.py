@@ -9,6 +9,7 @@ from typing import Any, NoReturn, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ironbatch import _core
 from ironbatch.components.memory import empty
 from ironbatch.components.positions import as_positions, checked
 from ironbatch.components.writes import Loss, cast_exactly, lossy_write, place, shape_mismatch
@@ -158,9 +159,11 @@ class Ragged:
         shapes = np.array([array.shape for array in arrays], dtype=np.int64)
         shapes = shapes.reshape(len(arrays), ndim)
         offsets = _offsets(shapes)
-        values = empty(int(offsets[-1]), wanted)
-        for array, (start, stop) in zip(arrays, pairwise(offsets.tolist()), strict=True):
-            values[start:stop] = array.reshape(-1)
+        values = _core.pack(arrays)
+        if values is None:
+            values = empty(int(offsets[-1]), wanted)
+            for array, (start, stop) in zip(arrays, pairwise(offsets.tolist()), strict=True):
+                values[start:stop] = array.reshape(-1)
         return cls._of(values, offsets, shapes, name)
 
     def __len__(self) -> int:
@@ -207,13 +210,13 @@ class Ragged:
         return self._take(as_positions(key, len(self), where=place(self.name), wrap=True))
 
     def _take(self, positions: NDArray[np.int64]) -> Ragged:
-        shapes = self.shapes[positions]
-        offsets = _offsets(shapes)
-        values = empty(int(offsets[-1]), self.dtype)
-        sources = self.offsets[positions].tolist()
-        for source, (start, stop) in zip(sources, pairwise(offsets.tolist()), strict=True):
-            values[start:stop] = self.values[source : source + stop - start]
-        return self._of(values, offsets, shapes, self.name)
+        made = _core.ragged_gather(self.values, self.offsets, positions)
+        if made is None:
+            items = self.views()
+            chosen = [items[position] for position in positions.tolist()]
+            return self.from_items(chosen, self.dtype, name=self.name)
+        values, offsets = made
+        return self._of(values, offsets, self.shapes[positions], self.name)
 
     def __setitem__(self, key: int | np.integer[Any], value: ArrayLike) -> None:
         """Write one item; the value has exactly its shape and fits its dtype."""
@@ -290,6 +293,9 @@ class Ragged:
             filler = cast_exactly(filler, self.dtype)
         except Loss as loss:
             raise lossy_write(f"{place(self.name)}: pad", loss, filler.dtype, self.dtype) from None
+        padded = _core.ragged_pad(self.values, self.offsets, self.shapes, size[1:], filler)
+        if padded is not None:
+            return padded
         result = empty(size, self.dtype)
         result[...] = filler
         for target, item_view in zip(result, self.views(), strict=True):

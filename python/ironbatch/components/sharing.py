@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ironbatch import _core
 from ironbatch.components.component import Component
 from ironbatch.components.ragged import Ragged
 
@@ -25,7 +26,7 @@ def _overhead() -> int:
 
 _CALL = _overhead()
 # What allocates for us alone.
-_OWNERS: tuple[type, ...] = ()
+_OWNERS = (_core.Buffer,)
 
 
 def is_shared(component: Component, held: int = 1) -> bool:

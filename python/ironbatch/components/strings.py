@@ -9,6 +9,7 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ironbatch import _core
 from ironbatch.components.memory import empty
 from ironbatch.components.objects import as_objects
 from ironbatch.components.positions import as_positions, checked
@@ -122,12 +123,10 @@ class _Packed(Generic[T]):
         return self._take(as_positions(key, len(self), where=place(self.name), wrap=True))
 
     def _take(self, positions: NDArray[np.int64]) -> Self:
-        starts = self.offsets[:-1][positions]
-        lengths = self.offsets[1:][positions] - starts
-        offsets = np.zeros(len(positions) + 1, dtype=np.int64)
-        np.cumsum(lengths, out=offsets[1:])
-        shift = np.repeat(starts - offsets[:-1], lengths)
-        return self._of(self.data[np.arange(int(offsets[-1])) + shift], offsets, self.name)
+        made = _core.ragged_gather(self.data, self.offsets, positions)
+        if made is None:  # the arrays were replaced by others
+            raise TypeError(f"{place(self.name)}: data must be uint8 and offsets int64")
+        return self._of(*made, self.name)
 
     def __setitem__(self, key: int | np.integer[Any], value: T) -> None:
         """Write one item, of any length."""

@@ -21,6 +21,9 @@ pub enum Error {
         /// The failure as the operating system reported it.
         source: std::io::Error,
     },
+    /// There is not enough memory (Python: `MemoryError`).
+    #[error("{0}")]
+    Memory(String),
     /// One item of a job failed (Python: what its source says, with the position in the message).
     #[error("item {position}: {source}")]
     Item {

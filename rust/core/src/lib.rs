@@ -1,8 +1,10 @@
 //! The core of ironbatch: what is large or hot, and nothing that knows Python.
 
+pub mod column;
 pub mod error;
 pub mod executor;
 pub mod index;
+pub mod memory;
 pub mod order;
 pub mod random;
 

@@ -89,7 +89,8 @@ fn is_interned(name: &Bound<'_, PyString>) -> bool {
 }
 
 fn interned<'py>(name: &Bound<'py, PyString>) -> Bound<'py, PyString> {
-    name.to_str().map_or_else(|_| name.clone(), |text| PyString::intern(name.py(), text))
+    name.to_str()
+        .map_or_else(|_| name.clone(), |text| PyString::intern(name.py(), text))
 }
 
 /// Attribute look-up as `object` does it.
@@ -116,7 +117,11 @@ fn generic_set(
     let value = value.map_or(std::ptr::null_mut(), Bound::as_ptr);
     // SAFETY: all are live objects and the GIL is held; a null value deletes the attribute.
     let status = unsafe { ffi::PyObject_GenericSetAttr(object.as_ptr(), name.as_ptr(), value) };
-    if status == 0 { Ok(()) } else { Err(PyErr::fetch(object.py())) }
+    if status == 0 {
+        Ok(())
+    } else {
+        Err(PyErr::fetch(object.py()))
+    }
 }
 
 #[pymethods]
@@ -216,7 +221,10 @@ impl BatchBase {
             && let Some(places) = places_of(slf)?
             && let Some(place) = places.get_item(key)?
         {
-            let item = Item { batch: slf.clone().unbind(), position: place.extract()? };
+            let item = Item {
+                batch: slf.clone().unbind(),
+                position: place.extract()?,
+            };
             return Ok(Bound::new(py, item)?.into_any());
         }
         slf.call_method1(intern!(py, "_find"), (key,))
@@ -224,9 +232,7 @@ impl BatchBase {
 
     /// What the constructor was called with, the first time; nothing afterwards.
     #[pyo3(name = "_take_pending")]
-    fn take_pending(
-        slf: &Bound<'_, Self>,
-    ) -> Option<(Py<PyTuple>, Option<Py<PyDict>>)> {
+    fn take_pending(slf: &Bound<'_, Self>) -> Option<(Py<PyTuple>, Option<Py<PyDict>>)> {
         slf.borrow_mut().pending.take()
     }
 
@@ -239,19 +245,26 @@ impl BatchBase {
             for name in names.iter_borrowed() {
                 let name = name.cast::<PyString>()?.clone();
                 let value = match slf.borrow().find(&name) {
-                    Found::Component(position) => {
-                        slf.borrow().slots[position].value.as_ref().map(|v| v.clone_ref(py))
-                    }
+                    Found::Component(position) => slf.borrow().slots[position]
+                        .value
+                        .as_ref()
+                        .map(|v| v.clone_ref(py)),
                     _ => None,
                 };
-                slots.push(Slot { name: interned(&name).unbind(), value });
+                slots.push(Slot {
+                    name: interned(&name).unbind(),
+                    value,
+                });
             }
         }
         let names = names.map(|names| names.clone().unbind());
         // Dropping the old values may run Python code, so it happens after the borrow has ended.
         let old = {
             let mut this = slf.borrow_mut();
-            (std::mem::replace(&mut this.slots, slots), std::mem::replace(&mut this.components, names))
+            (
+                std::mem::replace(&mut this.slots, slots),
+                std::mem::replace(&mut this.components, names),
+            )
         };
         drop(old);
         Ok(())
@@ -261,7 +274,10 @@ impl BatchBase {
     #[pyo3(name = "_slot_get")]
     fn slot_get(&self, py: Python<'_>, name: &Bound<'_, PyString>) -> PyResult<Option<Py<PyAny>>> {
         let position = self.slot_position(name)?;
-        Ok(self.slots[position].value.as_ref().map(|value| value.clone_ref(py)))
+        Ok(self.slots[position]
+            .value
+            .as_ref()
+            .map(|value| value.clone_ref(py)))
     }
 
     /// Put a value into a component that is declared.
@@ -352,7 +368,10 @@ fn places_of<'py>(slf: &Bound<'py, BatchBase>) -> PyResult<Option<Bound<'py, PyD
         return Ok(None);
     }
     let places = made.cast_into::<PyDict>()?;
-    let old = slf.borrow_mut().places.replace((index.unbind(), places.clone().unbind()));
+    let old = slf
+        .borrow_mut()
+        .places
+        .replace((index.unbind(), places.clone().unbind()));
     drop(old);
     Ok(Some(places))
 }
@@ -369,7 +388,11 @@ fn declares(slf: &Bound<'_, BatchBase>, name: &Bound<'_, PyString>) -> PyResult<
     if names.is_none() {
         return Ok(false);
     }
-    if names.is_instance_of::<PyString>() { names.eq(name.as_any()) } else { names.contains(name) }
+    if names.is_instance_of::<PyString>() {
+        names.eq(name.as_any())
+    } else {
+        names.contains(name)
+    }
 }
 
 /// One item of a batch, addressed by its id: reads and writes go through to the batch.
@@ -430,14 +453,21 @@ impl Item {
     }
 
     fn __delattr__(&self, name: &Bound<'_, PyString>) -> PyResult<()> {
-        Err(PyTypeError::new_err(format!("an item's component cannot be deleted: {name}")))
+        Err(PyTypeError::new_err(format!(
+            "an item's component cannot be deleted: {name}"
+        )))
     }
 
     fn __getitem__<'py>(
         slf: &Bound<'py, Self>,
         key: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let names = slf.get().batch.bind(slf.py()).as_any().getattr(intern!(slf.py(), "components"))?;
+        let names = slf
+            .get()
+            .batch
+            .bind(slf.py())
+            .as_any()
+            .getattr(intern!(slf.py(), "components"))?;
         if let Ok(name) = key.cast::<PyString>() {
             if names.contains(name)? {
                 return Self::__getattribute__(slf, name);
@@ -457,7 +487,14 @@ impl Item {
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let py = slf.py();
         let batch = slf.get().batch.bind(py);
-        let id = batch.as_any().getattr("indices")?.get_item(slf.get().position)?;
-        Ok(format!("<item {} of {}>", id.repr()?, batch.get_type().name()?))
+        let id = batch
+            .as_any()
+            .getattr("indices")?
+            .get_item(slf.get().position)?;
+        Ok(format!(
+            "<item {} of {}>",
+            id.repr()?,
+            batch.get_type().name()?
+        ))
     }
 }

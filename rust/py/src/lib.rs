@@ -1,8 +1,10 @@
 //! `ironbatch._core`: thin handles over `ironbatch-core`. No algorithm lives here.
 
 mod batch;
+mod column;
 mod error;
 mod index;
+mod memory;
 mod random;
 
 use pyo3::prelude::*;
@@ -10,13 +12,17 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
+    use super::batch::{BatchBase, Item};
+    #[pymodule_export]
+    use super::column::{concatenate, gather, pack, ragged_gather, ragged_pad, scatter, stack};
+    #[pymodule_export]
     use super::index::{PyIds, place_of};
+    #[pymodule_export]
+    use super::memory::{Buffer, empty, pool_set_limit, pool_stats, pool_trim};
     #[pymodule_export]
     use super::random::{PyOrder, item_words, operation_hash, operation_word, origin_of};
     #[pymodule_export]
     use super::version;
-    #[pymodule_export]
-    use super::batch::{BatchBase, Item};
 }
 
 /// Version of the compiled core.
