@@ -20,6 +20,7 @@ __all__ = [
     "SkipBatchException",
     "StopPipeline",
     "UnknownIdError",
+    "WorkerDiedError",
 ]
 
 
@@ -64,6 +65,10 @@ class FormatError(IronbatchError, ValueError):
 
 class MissingPackageError(IronbatchError, ImportError):
     """An optional package is needed; the message has the pip command that installs it."""
+
+
+class WorkerDiedError(IronbatchError, RuntimeError):
+    """A worker process ended, or was killed, while it worked on an item."""
 
 
 class ActionError(IronbatchError, RuntimeError):

@@ -7,6 +7,7 @@ tracebacks do not pickle at all. Both must not take a worker down.
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from contextlib import suppress
 from types import BuiltinFunctionType
 from typing import Any, TypeVar
@@ -75,21 +76,23 @@ class _Text:
         self.text = text
 
 
-def _pickles(value: Any) -> bool:
+def _pickles(value: Any, dumps: Callable[[Any], Any]) -> bool:
     try:
-        pickle.loads(pickle.dumps(value))
+        pickle.loads(dumps(value))
     except Exception:
         return False
     return True
 
 
-def encode(error: BaseException | None) -> Any:
+def encode(error: BaseException | None, dumps: Callable[[Any], Any] = pickle.dumps) -> Any:
     """Turn an exception and its cause into something that pickles.
 
     Parameters
     ----------
     error : BaseException or None
         The exception.
+    dumps : callable, optional
+        What pickles: parts that it cannot pickle are left out.
 
     Returns
     -------
@@ -101,13 +104,13 @@ def encode(error: BaseException | None) -> Any:
     attributes = dict(getattr(error, "__dict__", {}))
     args = error.args
     if isinstance(error, BaseExceptionGroup):
-        args = (error.message, [encode(part) for part in error.exceptions])
-    encoded = (type(error), args, builtin_state(error), attributes, encode(error.__cause__))
-    if _pickles(encoded):
+        args = (error.message, [encode(part, dumps) for part in error.exceptions])
+    encoded = (type(error), args, builtin_state(error), attributes, encode(error.__cause__, dumps))
+    if _pickles(encoded, dumps):
         return encoded
-    kept = {name: value for name, value in attributes.items() if _pickles(value)}
-    encoded = (type(error), args, {}, kept, encode(error.__cause__))
-    if _pickles(encoded):
+    kept = {name: value for name, value in attributes.items() if _pickles(value, dumps)}
+    encoded = (type(error), args, {}, kept, encode(error.__cause__, dumps))
+    if _pickles(encoded, dumps):
         return encoded
     return _Text(f"{type(error).__name__}: {error}")
 

@@ -1,0 +1,176 @@
+"""Item functions and constant arguments, in a form that worker processes can be given once."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Callable
+from functools import partial, reduce
+from hashlib import blake2b
+from itertools import count
+from types import FunctionType
+from typing import Any
+
+from ironbatch.targets.calls import Calls, Constant
+from ironbatch.targets.processes.segments import Packed, dumper, pack
+
+__all__ = ["Definition", "define", "explain"]
+
+HASHED = 1 << 20
+"""Bytes up to which a function is known by its content; larger ones are new for each call."""
+
+_unique = count()
+
+
+class _Reference:
+    """A function that its decorator hides, by the place where the decorated one is found."""
+
+    def __init__(self, module: str, name: str, depth: int) -> None:
+        self.module = module
+        self.name = name
+        self.depth = depth
+
+    def resolve(self) -> Callable[..., Any]:
+        """Return the function, in any process that can import its module."""
+        __import__(self.module)
+        found: Any = reduce(getattr, self.name.split("."), sys.modules[self.module])
+        for _ in range(self.depth):
+            found = found.__wrapped__
+        return found  # type: ignore[no-any-return]
+
+
+def _resolve(reference: _Reference) -> Callable[..., Any]:
+    return reference.resolve()
+
+
+class _Portable:
+    """A function, pickled by reference even if a decorator hides it."""
+
+    def __init__(self, func: Callable[..., Any]) -> None:
+        self.func = func
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        reference = _reference(self.func)
+        if reference is not None:
+            return _resolve, (reference,)
+        return _same, (self.func,)
+
+
+def _same(func: Callable[..., Any]) -> Callable[..., Any]:
+    return func
+
+
+def _reference(func: Any) -> _Reference | None:
+    if not isinstance(func, FunctionType) or func.__module__ in (None, "__main__"):
+        return None
+    if "<locals>" in func.__qualname__:
+        return None
+    try:
+        found: Any = reduce(getattr, func.__qualname__.split("."), sys.modules[func.__module__])
+    except (AttributeError, KeyError):
+        return None
+    depth = 0
+    while found is not None:
+        if found is func:
+            return _Reference(func.__module__, func.__qualname__, depth)
+        found = getattr(found, "__wrapped__", None)
+        depth += 1
+    return None
+
+
+def _portable(func: Any) -> Any:
+    """Replace functions that decorators hide, inside of wrappers too."""
+    if isinstance(func, FunctionType):
+        return _Portable(func)
+    if isinstance(func, partial):
+        return partial(_portable_call(func.func), *func.args, **func.keywords)
+    return func
+
+
+def _portable_call(func: Any) -> Any:
+    return _portable(func) if _reference(func) is not None else func
+
+
+class Definition:
+    """What is the same in all calls, pickled: the function and the constant arguments.
+
+    Parameters
+    ----------
+    key : bytes
+        What workers know it by.
+    packed : Packed
+        The pickled function and arguments.
+    """
+
+    __slots__ = ("key", "packed")
+
+    def __init__(self, key: bytes, packed: Packed) -> None:
+        self.key = key
+        self.packed = packed
+
+    @property
+    def lasting(self) -> bool:
+        """Whether workers keep it for later calls."""
+        return self.key[:1] == b"c"
+
+
+def define(func: Callable[..., Any], calls: Calls) -> Definition:
+    """Pickle what is the same in all calls.
+
+    Parameters
+    ----------
+    func : callable
+        The item function.
+    calls : Calls
+        The arguments.
+
+    Returns
+    -------
+    Definition
+        The pickled parts.
+
+    Raises
+    ------
+    TypeError
+        If something cannot be pickled; the message says what and what to do.
+    """
+    constants = [
+        (position, column.value)
+        for position, column in enumerate(calls.columns)
+        if isinstance(column, Constant)
+    ]
+    dumps = dumper()
+    if dumps is pickle.dumps and getattr(func, "__module__", None) == "__main__":
+        raise explain(func, "it is defined in __main__, which worker processes cannot import")
+    try:
+        packed = pack((_portable(func), constants, dict(calls.kwargs)), dumps)
+    except Exception as error:
+        raise explain(_culprit(func, constants, calls), str(error)) from error
+    if packed.parts or len(packed.body) > HASHED:
+        return Definition(b"u%d" % next(_unique), packed)
+    return Definition(b"c" + blake2b(packed.body, digest_size=16).digest(), packed)
+
+
+def _culprit(func: Callable[..., Any], constants: list[tuple[int, Any]], calls: Calls) -> Any:
+    """Return the first part that does not pickle by itself."""
+    dumps = dumper()
+    parts = [_portable(func), *(value for _, value in constants), *calls.kwargs.values()]
+    shown = [func, *parts[1:]]
+    for part, original in zip(parts, shown, strict=True):
+        try:
+            dumps(part)
+        except Exception:
+            return original
+    return func
+
+
+def explain(what: Any, reason: str) -> TypeError:
+    """Return the error for something that cannot be sent to another process."""
+    name = getattr(what, "__qualname__", None) or f"an object of type {type(what).__qualname__!r}"
+    advice = "use target 'threads', or pass what it needs as picklable arguments"
+    if dumper() is pickle.dumps:
+        advice += (
+            "; lambdas, local functions and functions of __main__ need cloudpickle: "
+            "pip install 'ironbatch[processes]'"
+        )
+    return TypeError(f"{name} cannot be sent to a worker process: {reason}; {advice}")
