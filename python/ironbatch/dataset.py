@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -195,7 +195,8 @@ class Dataset(Baseset):
                 else self.index.create_subset(np.atleast_1d(np.asarray(index)))
             )
         try:
-            return self.batch_class(
+            made: Callable[..., Batch] = self.batch_class
+            return made(
                 index, *args, dataset=self, preloaded=self.preloaded, copy=self._copy, **kwargs
             )
         except TypeError as error:

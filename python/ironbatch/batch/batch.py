@@ -11,8 +11,8 @@ from ironbatch import components as columns
 from ironbatch.actions.action import action
 from ironbatch.batch.merge import merge_batches
 from ironbatch.batch.names import component_names
-from ironbatch.batch.preloaded import Addressing, split_parts
 from ironbatch.batch.parallel import Parallel
+from ironbatch.batch.preloaded import Addressing, split_parts
 from ironbatch.batch.view import ComponentsView
 from ironbatch.index import DatasetIndex
 
@@ -138,7 +138,7 @@ class Batch(Parallel):
         """The dataset that the batch was made from."""
         own: Dataset | None = self.__dict__.get("_dataset")
         if own is None and self.pipeline is not None:
-            return self.pipeline.dataset
+            own = self.pipeline.dataset
         return own
 
     @dataset.setter
@@ -282,8 +282,8 @@ class Batch(Parallel):
         Parameters
         ----------
         src : object, optional
-            Where from: data as `preloaded` takes it, a folder, a file, or a `FilesIndex`; by default
-            the paths of the batch's own index.
+            Where from: data as `preloaded` takes it, a folder, a file, or a `FilesIndex`; by
+            default the paths of the batch's own index.
         fmt : str, optional
             Name of a format (`ironbatch.formats.names`); None is memory.
         dst, components : str or sequence of str, optional

@@ -26,6 +26,26 @@ _MOST_PLACES = 100_000
 class ItemAccess(ComponentStorage):
     """The part of `Batch` that finds items."""
 
+    def get(self, item: Any = None, component: str | None = None) -> Any:
+        """Read a component, an item, or one component of an item.
+
+        Parameters
+        ----------
+        item : id, slice or array of ids, optional
+            Which items; all by default.
+        component : str, optional
+            Which component; all by default.
+
+        Raises
+        ------
+        UnknownIdError
+            If there is no item with that id.
+        """
+        if item is None:
+            return self.data if component is None else getattr(self, component)
+        found = self[item]
+        return found if component is None else getattr(found, component)
+
     def _make_places(self) -> dict[Any, int] | None:
         """Make the place of each id, the first one where it repeats; None where that is costly."""
         index = self.index

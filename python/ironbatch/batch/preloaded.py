@@ -16,10 +16,12 @@ A batch gets copies of its rows. What is written to the batch stays in the batch
 
 from __future__ import annotations
 
+import copy as copying
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ironbatch import components as columns
 from ironbatch.errors import ComponentError
@@ -83,12 +85,39 @@ class Preloaded:
                 else part
                 for name, part in self.parts.items()
             }
+        self._columns = {
+            name: columns.Dense.of(part, name)
+            for name, part in self.parts.items()
+            if isinstance(part, np.ndarray)
+            and part.dtype.kind != "O"
+            and part.ndim > 0
+            and part.flags.c_contiguous
+        }
         self._rules: dict[str | None, tuple[DatasetIndex, str]] = {}
 
     def __contains__(self, name: object) -> bool:
         return name in self.parts
 
-    def take(self, index: DatasetIndex, name: str | None) -> Any:
+    def component(self, index: DatasetIndex, name: str, *, copy: bool = False) -> Any:
+        """Give the rows of these items as a component of a batch; None if there is no such part.
+
+        Parameters and errors are those of `take`.
+        """
+        column = self._columns.get(name)
+        if column is not None:
+            return columns.take(column, self._positions(len(column), index, name))
+        part = self.parts.get(name)
+        if part is None:
+            return None
+        rows = self._rows(part, index, name)
+        if copy:
+            rows = copying.deepcopy(rows)
+        kind = type(rows)
+        if kind is columns.Dense or kind is columns.Ragged or kind is columns.Strings:
+            return rows
+        return columns.as_component(rows, len(index), name=name, ids=index.indices)
+
+    def take(self, index: DatasetIndex, name: str | None, *, copy: bool = False) -> Any:
         """Give a copy of the rows of these items.
 
         Parameters
@@ -97,6 +126,8 @@ class Preloaded:
             The items, in order.
         name : str or None
             Which component; None for data without components.
+        copy : bool
+            Deep-copy Python objects too.
 
         Returns
         -------
@@ -110,24 +141,32 @@ class Preloaded:
         """
         part = self.parts[name]
         if name is None and isinstance(part, tuple | list):
-            return type(part)(self._rows(each, index, None) for each in part)
-        if name is None and isinstance(part, Mapping):
-            return {key: self._rows(each, index, None) for key, each in part.items()}
-        return self._rows(part, index, name)
+            rows: Any = type(part)(self._rows(each, index, None) for each in part)
+        elif name is None and isinstance(part, Mapping):
+            rows = {key: self._rows(each, index, None) for key, each in part.items()}
+        else:
+            rows = self._rows(part, index, name)
+        return copying.deepcopy(rows) if copy else rows
 
     def _rows(self, part: Any, index: DatasetIndex, name: str | None) -> Any:
         if part is None:
             return None
         if _is_frame(part) or _is_series(part):
             return part.iloc[self._table_positions(part, index, name)]
-        length = _length(part)
-        rule = self._rule(length, index, name)
-        positions = index.indices if rule == "id" else index.root_positions
+        positions = self._positions(_length(part), index, name)
         if isinstance(part, list):
             return [part[position] for position in positions]
         if isinstance(part, np.ndarray | columns.Ragged | columns.Strings | columns.Bytes):
-            return columns.take(part, np.ascontiguousarray(positions, dtype=np.int64))
+            return columns.take(part, positions)
         return part[positions]
+
+    def _positions(
+        self, length: int | None, index: DatasetIndex, name: str | None
+    ) -> NDArray[np.int64]:
+        """Give the row of each item."""
+        if self._rule(length, index, name) == "position":
+            return index.root_positions
+        return np.ascontiguousarray(index.indices, dtype=np.int64)
 
     def _table_positions(self, table: Any, index: DatasetIndex, name: str | None) -> Any:
         if self.addressing != "position":
@@ -140,34 +179,38 @@ class Preloaded:
             if self.addressing == "id":
                 lost = index.indices[np.flatnonzero(missing)[0]]
                 raise KeyError(f"the preloaded table has no row labelled {lost!r}")
-        return (
-            index.indices if self._rule(len(table), index, name) == "id" else index.root_positions
-        )
+        return self._positions(len(table), index, name)
 
     def _rule(self, length: int | None, index: DatasetIndex, name: str | None) -> str:
-        if self.addressing != "auto":
-            return self.addressing
+        """Say whether rows are found by id or by position, worked out once for each root."""
         root = index.root
         known = self._rules.get(name)
         if known is not None and known[0] is root:
             return known[1]
-        if root.kind == "range" or (root.kind == "int" and len(root) > 0):
-            if length is None:
-                rule = "id"
-            else:
-                ends = root.indices[[0, -1]] if root.kind == "range" else root.indices
-                inside = ends.min() >= 0 and ends.max() < length
-                rule = "id" if inside else "position"
-        else:
-            rule = "position"
-        if rule == "position" and length is not None and length != len(root):
-            what = f"component {name!r}" if name is not None else "the data"
-            raise ComponentError(
-                f"{what} of preloaded= has {length} rows, but the dataset has {len(root)} items "
-                f"whose ids (such as {root.indices[0]!r}) are not positions in it; give one row for each item"
-            )
+        rule = self.addressing
+        if rule == "auto":
+            rule = "id" if _are_positions(root, length) else "position"
+            if rule == "position" and length is not None and length != len(root):
+                what = f"component {name!r}" if name is not None else "the data"
+                raise ComponentError(
+                    f"{what} of preloaded= has {length} rows, but the dataset has {len(root)} "
+                    f"items whose ids (such as {root.indices[0]!r}) are not positions in it; "
+                    "give one row for each item"
+                )
+        if rule == "id" and root.kind == "range" and root.indices[0] == 0:
+            rule = "position"  # the same thing, and the positions are at hand
         self._rules[name] = (root, rule)
         return rule
+
+
+def _are_positions(root: DatasetIndex, length: int | None) -> bool:
+    """Whether all ids are positions in data of this length (None: of unknown length)."""
+    if root.kind not in ("range", "int"):
+        return False
+    if length is None:
+        return True
+    ends = root.indices[[0, -1]] if root.kind == "range" else root.indices
+    return bool(ends.min() >= 0 and ends.max() < length)
 
 
 def _length(part: Any) -> int | None:

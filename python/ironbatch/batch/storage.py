@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy as copying
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -54,37 +53,30 @@ class ComponentStorage(BatchBase):
 
     def _fill_component(self, name: str) -> Any:
         """Load a preloaded component at its first use; None when there is nothing to load."""
-        if self.__dict__.get("_preloaded") is None:
+        own = self.__dict__
+        source = own.get("_preloaded")
+        if source is None:
             return None
         if self._loads_itself():
             self._load_whole()
             return self._slot_get(name)
         with _first_use:
             value = self._slot_get(name)
-            if value is None and name not in self.__dict__.get("_dropped", ()):
-                source = self._source()
-                if name in source:
-                    value = self._own(source.take(self.index, name))
-                    if value is not None:
-                        value = columns.as_component(value, len(self), name=name, ids=self.indices)
-                        self._slot_set(name, value)
+            if value is None and ("_dropped" not in own or name not in own["_dropped"]):
+                if type(source) is not Preloaded:
+                    source = self._source()
+                value = source.component(own["index"], name, copy=own["_copy"])
+                if value is not None:
+                    self._slot_set(name, value)
             return value
 
     def _source(self) -> Preloaded:
-        """Give the preloaded data, split into components once for the whole dataset."""
-        data = self.__dict__["_preloaded"]
-        if isinstance(data, Preloaded):
-            return data
-        shared = getattr(self.__dict__.get("_dataset"), "preloaded", None)
-        if isinstance(shared, Preloaded) and shared.data is data:
-            source = shared
-        else:
-            source = Preloaded(data, self.components, self.__dict__.get("_addressing", "auto"))
-        self.__dict__["_preloaded"] = source
-        return source
-
-    def _own(self, value: Any) -> Any:
-        return copying.deepcopy(value) if self.__dict__.get("_copy") else value
+        """Split preloaded data into components, at its first use."""
+        own = self.__dict__
+        data = own["_preloaded"]
+        if not isinstance(data, Preloaded):
+            data = own["_preloaded"] = Preloaded(data, self.components, own["_addressing"])
+        return data
 
     def _load_whole(self) -> None:
         """Load preloaded data through the user's own `load`."""
@@ -195,8 +187,9 @@ class ComponentStorage(BatchBase):
             else:
                 with _first_use:
                     if self.__dict__.get("_preloaded") is not None:
-                        loaded = self._own(self._source().take(self.index, None))
-                        self.__dict__["_raw"] = loaded
+                        self.__dict__["_raw"] = self._source().take(
+                            self.index, None, copy=self.__dict__["_copy"]
+                        )
                         self.__dict__["_preloaded"] = None
         return self.__dict__.get("_raw")
 
@@ -229,23 +222,3 @@ class ComponentStorage(BatchBase):
     def array_of_nones(self) -> np.ndarray[Any, Any]:
         """An object array with one None for each item; shape (n,)."""
         return np.full(len(self), None, dtype=object)
-
-    def get(self, item: Any = None, component: str | None = None) -> Any:
-        """Read a component, an item, or one component of an item.
-
-        Parameters
-        ----------
-        item : id, slice or array of ids, optional
-            Which items; all by default.
-        component : str, optional
-            Which component; all by default.
-
-        Raises
-        ------
-        UnknownIdError
-            If there is no item with that id.
-        """
-        if item is None:
-            return self.data if component is None else getattr(self, component)
-        found = self[item]
-        return found if component is None else getattr(found, component)

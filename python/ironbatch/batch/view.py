@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ironbatch.batch.batch import Batch
+    from ironbatch.batch.storage import ComponentStorage
 
 __all__ = ["ComponentsView"]
 
@@ -29,9 +29,9 @@ class ComponentsView:
 
     __slots__ = ("_batch",)
 
-    _batch: Batch
+    _batch: ComponentStorage
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: ComponentStorage) -> None:
         object.__setattr__(self, "_batch", batch)
 
     @property

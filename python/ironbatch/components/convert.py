@@ -25,7 +25,7 @@ def as_component(
     n: int | None,
     *,
     name: str | None = None,
-    ids: Sequence[Hashable] | None = None,
+    ids: Sequence[Hashable] | NDArray[Any] | None = None,
 ) -> Component:
     """Turn a value with one item for each of n positions into a component.
 
