@@ -119,7 +119,7 @@ class Pipeline(Running):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         is_function = self._check_name(name)
 
-        def add(*args: Any, **kwargs: Any) -> Self:
+        def add(*args: Any, **kwargs: Any) -> Any:
             save_to = kwargs.pop("save_to", None) if is_function else None
             return self._with(Step(name, args, kwargs, save_to=save_to))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 from time import perf_counter
 from typing import Any
@@ -139,18 +140,21 @@ class Action(PlannedStep):
             function = self.pipeline.find_function(self.name)
             if function is None:
                 raise AttributeError(unknown_action(self.name, cls, self.pipeline))
-            found = (_Function(self, function), False, frozenset())
+            planned = _Function(self.step, self.path, self.pipeline, function)
+            found = (planned, False, frozenset())
         else:
             marks = action_marks(function)
             found = (function, bool(marks.get("use_lock")), _names(marks.get("no_eval")))
         self.method[cls] = found
-        if self.plain and not found[1]:
-            self.functions[cls] = function if not isinstance(found[0], _Function) else found[0]
+        if self.plain and not found[1] and not isinstance(found[0], _Function):
+            self.functions[cls] = function
         return found
 
     def run(self, batch: Any, scope: Scope) -> Any:
         """Call the method."""
         function, ordered, unevaluated = self.resolve(type(batch))
+        if isinstance(function, _Function):
+            return function.run(batch, scope)
         args, kwargs = self.arguments(batch, scope, unevaluated)
         if ordered and scope.turns is not None:
             with _Turn(self, scope):
@@ -158,17 +162,22 @@ class Action(PlannedStep):
         return function(batch, *args, **kwargs)
 
 
-class _Function:
+class _Function(PlannedStep):
     """A function of a namespace, in the place of a method: it is called without the batch."""
 
-    def __init__(self, step: Action, function: Callable[..., Any]) -> None:
-        self.step = step
+    def __init__(self, step: Step, path: str, pipeline: Any, function: Callable[..., Any]) -> None:
+        # Where nobody knew yet that it is a function, ``save_to`` is among its arguments.
+        kwargs = dict(step.kwargs)
+        place = kwargs.pop("save_to", None)
+        if place is not None:
+            step = replace(step, kwargs=kwargs, save_to=place)
+        super().__init__(step, path, pipeline)
         self.function = function
 
-    def __call__(self, batch: Any, *args: Any, save_to: Any = None, **kwargs: Any) -> Any:
-        output = self.function(*args, **kwargs)
-        if self.step.step.save_to is not None:
-            self.step.save(output, batch, batch.__dict__["_scope"])
+    def run(self, batch: Any, scope: Scope) -> Any:
+        """Call the function and save its output."""
+        args, kwargs = self.arguments(batch, scope)
+        self.save(self.function(*args, **kwargs), batch, scope)
         return batch
 
 
