@@ -19,7 +19,7 @@ class Dense(np.ndarray[Any, np.dtype[Any]]):
 
     Reading is NumPy's. Writing never loses anything silently:
 
-    - ``component[i] = value`` takes a value of exactly the item's shape;
+    - ``component[i] = value`` takes a value of exactly the item's shape, or one number;
     - ``component[a:b] = value``, and so with an array of positions or a boolean mask of the items,
       takes a value of the selection's shape, of one item's shape (written to each), or a number;
     - ``component[i, ...] = value`` and writes into an item (``component[i][:] = value``) broadcast

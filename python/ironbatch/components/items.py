@@ -54,7 +54,8 @@ def assign(
     position : int
         Which item, from 0.
     value : object
-        The item: of exactly the shape there, and within what the dtype holds.
+        The item: of exactly the shape there (or one number for all of it), and within what the
+        dtype holds.
     name : str, optional
         The component's name, for messages.
     item_id : hashable, optional

@@ -293,7 +293,9 @@ class Ragged:
             filler = cast_exactly(filler, self.dtype)
         except Loss as loss:
             raise lossy_write(f"{place(self.name)}: pad", loss, filler.dtype, self.dtype) from None
-        padded = _core.ragged_pad(self.values, self.offsets, self.shapes, size[1:], filler)
+        padded = _core.ragged_pad(
+            self.values, self.offsets, self.shapes.reshape(-1), size[1:], filler
+        )
         if padded is not None:
             return padded
         result = empty(size, self.dtype)

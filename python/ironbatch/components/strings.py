@@ -119,7 +119,7 @@ class _Packed(Generic[T]):
             start, stop = self.offsets[position : position + 2].tolist()
             return self._decode(self.data[start:stop].tobytes())
         if isinstance(key, slice):
-            return self._take(np.arange(len(self), dtype=np.int64)[key])
+            return self._take(np.ascontiguousarray(np.arange(len(self), dtype=np.int64)[key]))
         return self._take(as_positions(key, len(self), where=place(self.name), wrap=True))
 
     def _take(self, positions: NDArray[np.int64]) -> Self:
