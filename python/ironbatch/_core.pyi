@@ -1,4 +1,5 @@
-from typing import Any, Final, Self, final
+from collections.abc import Sequence
+from typing import Any, Final, Self, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,3 +106,35 @@ def ragged_gather(
 def ragged_pad(
     values: object, offsets: object, shapes: object, largest: tuple[int, ...], filler: object, /
 ) -> NDArray[Any] | None: ...
+
+# ---- files of items
+
+class FileFailure(Exception): ...
+
+_Memory: TypeAlias = tuple[
+    str,
+    int,
+    str,
+    NDArray[Any],
+    list[int] | None,
+    NDArray[np.int64] | None,
+    NDArray[np.int64] | None,
+]
+
+def probe_files(
+    paths: Sequence[str], layout: str, names: Sequence[str] | None, max_bytes: int
+) -> list[list[tuple[str, int, str, list[int]]]]: ...
+def read_files(
+    paths: Sequence[str], layout: str, memory: Sequence[_Memory], max_bytes: int
+) -> None: ...
+def write_files(
+    paths: Sequence[str],
+    items: Sequence[int],
+    n_items: int,
+    layout: str,
+    memory: Sequence[_Memory],
+    codec: str,
+    level: int,
+    shuffle: str,
+    sync: bool,
+) -> None: ...

@@ -148,6 +148,31 @@ class Preloaded:
             rows = self._rows(part, index, name)
         return copying.deepcopy(rows) if copy else rows
 
+    def positions(self, index: DatasetIndex, name: str | None = None) -> Any:
+        """Say which rows of a part belong to these items.
+
+        Parameters
+        ----------
+        index : DatasetIndex
+            The items, in order.
+        name : str or None
+            Which component; None for data without components.
+
+        Returns
+        -------
+        ndarray of int
+
+        Raises
+        ------
+        ComponentError
+            If rows and items cannot be brought together.
+        """
+        part = self.parts[name]
+        if _is_frame(part) or _is_series(part):
+            return self._table_positions(part, index, name)
+        rule = self._rule(_length(part), index, name)
+        return index.indices if rule == "id" else index.root_positions
+
     def _rows(self, part: Any, index: DatasetIndex, name: str | None) -> Any:
         if part is None:
             return None

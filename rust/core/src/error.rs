@@ -24,6 +24,15 @@ pub enum Error {
     /// There is not enough memory (Python: `MemoryError`).
     #[error("{0}")]
     Memory(String),
+    /// A file is not what it should be: truncated, foreign or hostile (Python: `FormatError`).
+    #[error("{0}")]
+    Format(String),
+    /// A file is sound, but holds an array unlike those of the other items (Python: `FormatError`).
+    #[error("{0}")]
+    Differs(String),
+    /// A file is sound, but of a kind that only Python can read (Python: `FormatError`).
+    #[error("{0}")]
+    Unsupported(String),
     /// One item of a job failed (Python: what its source says, with the position in the message).
     #[error("item {position}: {source}")]
     Item {

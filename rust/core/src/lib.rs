@@ -4,6 +4,7 @@ pub mod column;
 pub mod error;
 pub mod executor;
 pub mod index;
+pub mod io;
 pub mod memory;
 pub mod order;
 pub mod random;

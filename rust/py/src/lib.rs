@@ -3,6 +3,7 @@
 mod batch;
 mod column;
 mod error;
+mod files;
 mod index;
 mod memory;
 mod random;
@@ -15,6 +16,8 @@ mod _core {
     use super::batch::{BatchBase, Item};
     #[pymodule_export]
     use super::column::{concatenate, gather, pack, ragged_gather, ragged_pad, scatter, stack};
+    #[pymodule_export]
+    use super::files::{FileFailure, probe_files, read_files, write_files};
     #[pymodule_export]
     use super::index::{PyIds, place_of};
     #[pymodule_export]

@@ -1,0 +1,128 @@
+"""Formats that keep one file for each item and are written in Python."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ironbatch import components as columns
+from ironbatch.formats.atomic import replacing
+from ironbatch.formats.base import ComponentNames, Format
+from ironbatch.formats.locations import item_paths, make_folders, unique_targets
+from ironbatch.formats.native import component_of
+
+if TYPE_CHECKING:
+    from ironbatch.batch.batch import Batch
+
+__all__ = ["ItemFormat", "read_items", "write_items"]
+
+
+class ItemFormat(Format):
+    """One file for each item and component, read and written by Python.
+
+    Define `read` and `write`; where the files are, that they are replaced all or nothing, and
+    errors that name the item, come from here. What `load` and `dump` are given as further keywords
+    reaches `read` and `write`.
+    """
+
+    @abstractmethod
+    def read(self, path: Path, **options: Any) -> Any:
+        """Read one item.
+
+        Parameters
+        ----------
+        path : Path
+            Its file.
+        **options
+            Further keywords of `load`.
+
+        Returns
+        -------
+        array, str, bytes or object
+            The item; those of a batch are put together as results of a parallel action are.
+        """
+
+    @abstractmethod
+    def write(self, path: Path, item: Any, **options: Any) -> None:
+        """Write one item to a temporary file that ends like the final one."""
+
+    def load(
+        self,
+        batch: Batch,
+        src: Any,
+        components: ComponentNames,
+        *,
+        suffix: str | None = None,
+        **options: Any,
+    ) -> dict[str | None, Any]:
+        """Read components; see `Format.load` and `ironbatch.formats.locations`."""
+        ids = batch.index.indices.tolist()
+        ending = self.suffix if suffix is None else suffix
+        places = item_paths(batch, src, components, suffix=ending, argument="src")
+
+        def read(path: Path) -> Any:
+            return self.read(path, **options)
+
+        return {
+            name: columns.assemble(read_items(read, paths, ids), name=name or "data", ids=ids)
+            for name, paths in places.items()
+        }
+
+    def dump(
+        self,
+        batch: Batch,
+        dst: Any,
+        components: ComponentNames,
+        *,
+        suffix: str | None = None,
+        fsync: bool = False,
+        **options: Any,
+    ) -> None:
+        """Write components; see `Format.dump` and `ironbatch.formats.locations`."""
+        ids = batch.index.indices.tolist()
+        ending = self.suffix if suffix is None else suffix
+        places = item_paths(batch, dst, components, suffix=ending, argument="dst")
+
+        def write(path: Path, item: Any) -> None:
+            self.write(path, item, **options)
+
+        values = {name: columns.items_of(component_of(batch, name)) for name in places}
+        for name, paths in places.items():
+            make_folders(paths, dst[name] if isinstance(dst, Mapping) else dst)
+            write_items(write, paths, unique_targets(paths, ids), ids, values[name], fsync=fsync)
+
+
+def read_items(
+    read: Callable[[Path], Any], paths: Sequence[str], ids: Sequence[Hashable]
+) -> list[Any]:
+    """Read files one after another; what fails gets a note with the item."""
+    items = []
+    for item, path in zip(ids, paths, strict=True):
+        try:
+            items.append(read(Path(path)))
+        except Exception as error:
+            error.add_note(f"item {item!r}, file {path}")
+            raise
+    return items
+
+
+def write_items(
+    write: Callable[[Path, Any], None],
+    paths: Sequence[str],
+    positions: Sequence[int],
+    ids: Sequence[Hashable],
+    items: Sequence[Any],
+    *,
+    fsync: bool = False,
+) -> None:
+    """Write files one after another, each all or nothing; what fails gets a note with the item."""
+    for position in positions:
+        path = paths[position]
+        try:
+            with replacing(path, fsync=fsync) as temporary:
+                write(temporary, items[position])
+        except Exception as error:
+            error.add_note(f"item {ids[position]!r}, file {path}")
+            raise
