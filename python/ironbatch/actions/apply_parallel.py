@@ -15,6 +15,7 @@ from ironbatch.actions.action import action
 from ironbatch.actions.arguments import (
     accepted,
     call_accepting,
+    has_item_values,
     make_calls,
     split_user_arguments,
 )
@@ -318,7 +319,7 @@ def _applied(batch: Any, p: Any) -> tuple[list[bool] | None, Any]:
     """Return which items `func` is applied to, None for all, and what init may see as ``p``."""
     if p is None:
         return None, None
-    if hasattr(type(p), "item_values"):
+    if has_item_values(p):
         p = p.item_values(batch, len(batch))
     if isinstance(p, float | np.floating):
         if not 0 <= p <= 1:

@@ -11,7 +11,15 @@ import numpy as np
 
 from ironbatch.targets.calls import Calls, Constant
 
-__all__ = ["Accepted", "Spread", "accepted", "call_accepting", "make_calls", "split_user_arguments"]
+__all__ = [
+    "Accepted",
+    "Spread",
+    "accepted",
+    "call_accepting",
+    "has_item_values",
+    "make_calls",
+    "split_user_arguments",
+]
 
 
 class Accepted:
@@ -165,13 +173,19 @@ class Spread:
         return self.func(*args, **kwargs)
 
 
+def has_item_values(value: Any) -> bool:
+    """Tell whether an argument has a value for each item."""
+    # Not `hasattr`: classes of named expressions answer to every name.
+    return any("item_values" in cls.__dict__ for cls in type(value).__mro__)
+
+
 def split_user_arguments(
     args: Sequence[Any], kwargs: Mapping[str, Any], batch: Any, n: Callable[[], int]
 ) -> tuple[list[Any], dict[str, Any], set[int | str]]:
     """Evaluate the arguments that have a value for each item.
 
-    An argument has one if its type defines ``item_values(batch, n)``, which returns a sequence of
-    `n` values.
+    An argument has one if a class of it defines ``item_values(batch, n)``, which returns a sequence
+    of `n` values.
 
     Parameters
     ----------
@@ -195,12 +209,12 @@ def split_user_arguments(
     new_args = list(args)
     new_kwargs = dict(kwargs)
     for position, value in enumerate(args):
-        if hasattr(type(value), "item_values"):
-            new_args[position] = value.item_values(batch, n())
+        if has_item_values(value):
+            new_args[position] = list(value.item_values(batch, n()))
             varying.add(position)
     for name, value in kwargs.items():
-        if hasattr(type(value), "item_values"):
-            new_kwargs[name] = value.item_values(batch, n())
+        if has_item_values(value):
+            new_kwargs[name] = list(value.item_values(batch, n()))
             varying.add(name)
     return new_args, new_kwargs, varying
 

@@ -49,6 +49,10 @@ class PerItem(Sequence[Any]):
             return iter(self._values)
         return (self[position] for position in range(self._n))
 
+    def item_values(self, batch: Any, n: int) -> PerItem:
+        """Give the values to a parallel action, which unpacks them."""
+        return self
+
     def __repr__(self) -> str:
         return f"<values of {self._n} items>"
 
@@ -67,6 +71,10 @@ class P(NamedExpression):
     ValueError
         When it is evaluated, if the length is not that of the batch.
     """
+
+    def item_values(self, batch: Any, n: int) -> Any:
+        """Give the values to a parallel action that is called outside of a pipeline."""
+        return self.get(batch=batch)
 
     def _value(self, batch: Any, scope: Scope) -> Any:
         n = len(batch)
