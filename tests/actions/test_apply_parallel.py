@@ -199,7 +199,7 @@ def test_an_overridden_assemble_is_used() -> None:
 
 def test_defaults_of_the_class_fill_in() -> None:
     class Made(Scans):
-        apply_defaults = {"target": "for", "init": "indices", "post": "_names"}  # noqa: RUF012
+        apply_defaults = {"target": "for", "init": "indices", "post": "_names"}
 
         def _names(self, results: list[Any]) -> Any:
             return results
@@ -490,7 +490,7 @@ def test_a_marked_method_runs_on_every_target(target: str) -> None:
 
 def test_a_dst_that_was_the_replaced_src_follows_the_new_one() -> None:
     class Made(Scans):
-        apply_defaults = {"target": "for", "src": "images", "dst": "images"}  # noqa: RUF012
+        apply_defaults = {"target": "for", "src": "images", "dst": "images"}
 
         @apply_parallel
         def double(self, x: Any) -> Any:
