@@ -68,9 +68,19 @@ def test_get_pos_in_a_large_view() -> None:
 def test_get_pos_in_a_slice_of_a_range() -> None:
     view = DatasetIndex(100).take(slice(10, 20))
     assert view.get_pos(10) == 0
+    assert view.get_pos([19, 10]).tolist() == [9, 0]
     for outside in (9, 20):
         with pytest.raises(UnknownIdError):
             view.get_pos(outside)
+        with pytest.raises(UnknownIdError, match=f"id {outside} "):
+            view.get_pos([10, outside])
+
+
+def test_get_pos_in_a_slice_of_an_index_with_duplicates() -> None:
+    with pytest.warns(DuplicateIdWarning):
+        view = DatasetIndex([5, 3, 5, 4]).take(slice(1, 4))
+    assert view.get_pos(5) == 1
+    assert view.get_pos([4, 5]).tolist() == [2, 1]
 
 
 def test_get_pos_of_a_slice_of_ids() -> None:

@@ -82,7 +82,8 @@ class Baseset:
         ----------
         shares : float or sequence of 1 to 3 floats
             Shares of train, test and validation. With one share the rest is for test; with two
-            the rest, if there is any, is for validation; with three all subsets are present.
+            the rest, if there is any, is for validation, and so it is with three: the last share
+            is always what the others leave.
 
         Returns
         -------
@@ -110,18 +111,24 @@ class Baseset:
         if given.sum() > 1 + 1e-9:
             raise ValueError(f"shares sum to at most 1, got {shares}")
         parts = given if len(given) == 3 else np.append(given, 0.0)
-        # Shares such as 0.7, 0.2, 0.1 do not sum to 1 exactly: the rest is rounded to zero.
+        # Shares such as 0.7, 0.2, 0.1 do not sum to 1 exactly: a rest of rounding errors is none.
         rest = round(1 - parts[:-1].sum(), 9)
-        if rest == 0 and len(given) < 3:
-            parts = parts[:-1]
+        if rest > 0:
+            parts[-1] = rest
         else:
-            parts[-1] = max(rest, 0.0)
+            parts = parts[:-1]
         n = len(self)
         if n < len(parts):
             raise ValueError(f"a set of {n} items cannot be split into {len(parts)} subsets")
-        counts = [max(1, int(count)) for count in np.round(parts * n)]
-        counts += [0] * (3 - len(counts))
-        return max(0, n - counts[1] - counts[2]), counts[1], counts[2]
+        rounded = [max(1, int(count)) for count in np.round(parts * n)]
+        _, test, validation = rounded + [0] * (3 - len(rounded))
+        # What must be there for the others is taken from the largest.
+        while test + validation > n - 1:
+            if test >= validation:
+                test -= 1
+            else:
+                validation -= 1
+        return n - test - validation, test, validation
 
     def split(
         self,

@@ -52,14 +52,13 @@ def find(index: DatasetIndex, wanted: Any) -> int:
     positions = index._positions
     if positions is None:
         return _find_in(index._ids, wanted)
-    if len(index) <= _SEARCHED and index._ids.unique:
-        at = _find_in(index._ids, wanted)
-        if at < 0:
-            return -1
-        if isinstance(positions, slice):
-            return at - positions.start if positions.start <= at < positions.stop else -1
-        return place_of(positions, at)
-    return _find_in(_table(index), wanted)
+    # In a root whose ids repeat, the first item of an id may lie outside of the view.
+    if (len(index) > _SEARCHED and not isinstance(positions, slice)) or not index._ids.unique:
+        return _find_in(_table(index), wanted)
+    at = _find_in(index._ids, wanted)
+    if isinstance(positions, slice):
+        return at - positions.start if positions.start <= at < positions.stop else -1
+    return -1 if at < 0 else place_of(positions, at)
 
 
 def _find_in(ids: IdColumn, wanted: Any) -> int:
@@ -91,41 +90,32 @@ def _one(index: DatasetIndex, wanted: Any) -> int:
 
 
 def _many(index: DatasetIndex, wanted: Any) -> NDArray[np.int64]:
-    ids = _table(index)
+    within = index._positions if isinstance(index._positions, slice) else None
+    if within is not None and not index._ids.unique:
+        within = None
+    ids = _table(index) if within is None else index._ids
     if not isinstance(wanted, list | tuple | np.ndarray):
         wanted = np.asarray(wanted) if hasattr(wanted, "__array__") else list(wanted)
     if len(wanted) == 0:
         return np.empty(0, np.int64)
-    place = -1
     found = None
-    if isinstance(ids, Ids) and ids.kind == "str":
-        texts = wanted.tolist() if isinstance(wanted, np.ndarray) else list(wanted)
-        if all(isinstance(text, str) for text in texts):
-            try:
-                found, place = ids.find_strs(texts)
-            except UnicodeEncodeError:
-                found = None
-    elif isinstance(ids, Ids):
-        numbers = wanted if isinstance(wanted, np.ndarray) else _integers(wanted)
-        if numbers is not None and numbers.ndim == 1 and numbers.dtype.kind in "iu":
-            small = numbers.dtype != np.uint64 or int(numbers.max()) < 2**63
-            if small:
-                found, place = ids.find_ints(np.ascontiguousarray(numbers, dtype=np.int64))
+    if isinstance(ids, Ids):
+        if isinstance(wanted, np.ndarray) and wanted.ndim == 1 and wanted.dtype.kind in "iu":
+            small = wanted.dtype != np.uint64 or int(wanted.max()) < 2**63
+            if small and ids.kind != "str":
+                found = ids.find_ints(np.ascontiguousarray(wanted, dtype=np.int64))
+        else:
+            found = ids.find_list(wanted if isinstance(wanted, list) else list(wanted))
     if found is None:
         return np.array([_one(index, each) for each in wanted], np.int64)
+    positions, place = found
+    if place < 0 and within is not None:
+        outside = (positions < within.start) | (positions >= within.stop)
+        place = int(outside.argmax()) if outside.any() else -1
+        positions -= within.start
     if place >= 0:
         raise unknown(index, wanted[place])
-    return found
-
-
-def _integers(wanted: list[Any] | tuple[Any, ...]) -> NDArray[Any] | None:
-    """An array of these, or None if they are not all integers."""
-    if bool in set(map(type, wanted)):
-        return None
-    try:
-        return np.asarray(wanted)
-    except (OverflowError, ValueError):
-        return None
+    return positions
 
 
 def unknown(index: DatasetIndex, wanted: Any) -> UnknownIdError:

@@ -21,7 +21,8 @@ pub const SHUFFLED_BELOW: u64 = 1 << 16;
 /// More items than this cannot be put in order.
 pub const MAX_ITEMS: u64 = 1 << 62;
 
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 6;
+const LANES: usize = 8;
 /// Third counter word of the blocks that orders draw from; operations are hashes and differ.
 const ORDER_TAG: u64 = 0x6f72_6465_7200_0001;
 
@@ -128,38 +129,56 @@ impl Grid {
         }
     }
 
-    /// Where the cell (row, column) goes.
+    /// Where some cells go. They take turns in each round: one alone would wait for its
+    /// multiplications most of the time.
     #[inline]
-    fn cell(&self, mut row: u64, mut column: u64) -> u64 {
+    fn cells<const N: usize>(&self, mut rows: [u64; N], mut columns: [u64; N]) -> [u64; N] {
         for pair in self.keys.as_chunks::<2>().0 {
-            row += scaled(column, pair[0], self.rows);
-            row -= if row >= self.rows { self.rows } else { 0 };
-            column += scaled(row, pair[1], self.columns);
-            column -= if column >= self.columns {
-                self.columns
-            } else {
-                0
-            };
+            for (row, column) in rows.iter_mut().zip(&columns) {
+                *row = wrapped(*row + scaled(*column, pair[0], self.rows), self.rows);
+            }
+            for (column, row) in columns.iter_mut().zip(&rows) {
+                *column = wrapped(*column + scaled(*row, pair[1], self.columns), self.columns);
+            }
         }
-        row * self.columns + column
+        std::array::from_fn(|i| rows[i] * self.columns + columns[i])
     }
 
     /// Consecutive places share the work of finding their cells.
     fn fill(&self, start: u64, out: &mut [i64]) {
         let (mut row, mut column) = (start / self.columns, start % self.columns);
-        for to in out {
-            let mut place = self.cell(row, column);
-            while place >= self.n {
-                place = self.cell(place / self.columns, place % self.columns);
+        let mut rows = [0; LANES];
+        let mut columns = [0; LANES];
+        for block in out.chunks_mut(LANES) {
+            for lane in 0..LANES {
+                (rows[lane], columns[lane]) = (row, column);
+                column += 1;
+                // Lanes beyond the end of `out` are computed in vain, from any cell of the grid.
+                if column == self.columns {
+                    column = 0;
+                    row = wrapped(row + 1, self.rows);
+                }
             }
-            *to = place as i64;
-            column += 1;
-            if column == self.columns {
-                column = 0;
-                row += 1;
+            for (to, place) in block.iter_mut().zip(self.cells(rows, columns)) {
+                *to = self.walked(place) as i64;
             }
         }
     }
+
+    /// The first place at or after `place` on its cycle that is within `0..n`.
+    #[inline]
+    fn walked(&self, mut place: u64) -> u64 {
+        while place >= self.n {
+            [place] = self.cells([place / self.columns], [place % self.columns]);
+        }
+        place
+    }
+}
+
+/// `value` below twice the `bound`, modulo the bound.
+#[inline]
+fn wrapped(value: u64, bound: u64) -> u64 {
+    value - if value >= bound { bound } else { 0 }
 }
 
 /// A number below `bound` that depends on all bits of `value` and `key`.

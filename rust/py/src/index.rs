@@ -9,7 +9,7 @@ use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArra
 use numpy::{PyUntypedArrayMethods, ToPyArray};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyRange, PyRangeMethods, PyString};
+use pyo3::types::{PyInt, PyList, PyRange, PyRangeMethods, PyString};
 
 use crate::error::to_python;
 
@@ -17,9 +17,21 @@ use crate::error::to_python;
 #[pyclass(frozen, name = "Ids", module = "ironbatch._core")]
 pub struct PyIds(Index);
 
+/// Positions, and the place of the first id that has none or -1.
+type Found<'py> = (Bound<'py, PyArray1<i64>>, i64);
+
 impl PyIds {
     fn of(ids: Ids) -> PyResult<Self> {
         Index::new(ids).map(Self).map_err(to_python)
+    }
+
+    fn found<'py>(&self, py: Python<'py>, wanted: &[i64]) -> Found<'py> {
+        let mut out = vec![0; wanted.len()];
+        let unknown = py.detach(|| self.0.find_ints(wanted, &mut out)).err();
+        (
+            PyArray1::from_vec(py, out),
+            unknown.map_or(-1, |place| place as i64),
+        )
     }
 }
 
@@ -160,31 +172,40 @@ impl PyIds {
         &self,
         py: Python<'py>,
         ids: &Bound<'py, PyArray1<i64>>,
-    ) -> PyResult<(Bound<'py, PyArray1<i64>>, i64)> {
-        let ids = ids.readonly();
-        let wanted = ids.as_slice()?;
-        let mut out = vec![0; wanted.len()];
-        let unknown = py.detach(|| self.0.find_ints(wanted, &mut out)).err();
-        Ok((
-            PyArray1::from_vec(py, out),
-            unknown.map_or(-1, |place| place as i64),
-        ))
+    ) -> PyResult<Found<'py>> {
+        Ok(self.found(py, ids.readonly().as_slice()?))
     }
 
-    /// Positions of many string ids, and the place of the first unknown one or -1.
-    fn find_strs<'py>(
-        &self,
-        py: Python<'py>,
-        ids: &Bound<'py, PyList>,
-    ) -> PyResult<(Bound<'py, PyArray1<i64>>, i64)> {
+    /// Positions of a list of ids, and the place of the first unknown one or -1.
+    ///
+    /// None if they are not all of the kind of this column.
+    fn find_list<'py>(&self, ids: &Bound<'py, PyList>) -> Option<Found<'py>> {
+        let py = ids.py();
+        if self.kind() != "str" {
+            let mut wanted = Vec::with_capacity(ids.len());
+            for id in ids.iter() {
+                match id
+                    .cast_exact::<PyInt>()
+                    .ok()
+                    .and_then(|id| id.extract().ok())
+                {
+                    Some(id) => wanted.push(id),
+                    None => return None,
+                }
+            }
+            return Some(self.found(py, &wanted));
+        }
         let mut out = vec![0; ids.len()];
         for (place, (id, to)) in ids.iter().zip(&mut out).enumerate() {
-            match self.0.find_str(id.cast::<PyString>()?.to_str()?.as_bytes()) {
+            let Some(id) = id.cast::<PyString>().ok().and_then(|id| id.to_str().ok()) else {
+                return None;
+            };
+            match self.0.find_str(id.as_bytes()) {
                 Some(position) => *to = position as i64,
-                None => return Ok((PyArray1::from_vec(py, out), place as i64)),
+                None => return Some((PyArray1::from_vec(py, out), place as i64)),
             }
         }
-        Ok((PyArray1::from_vec(py, out), -1))
+        Some((PyArray1::from_vec(py, out), -1))
     }
 
     /// All integer ids, without a copy unless they are a range.
