@@ -154,6 +154,26 @@ class Batch(Parallel):
     def pipeline(self, pipeline: Pipeline | None) -> None:
         self._pipeline = pipeline
 
+    def get_model_by_name(self, name: str) -> Any:
+        """Give a model of the pipeline; a dynamic one is made at its first use.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+
+        Raises
+        ------
+        ValueError
+            If the batch travels through no pipeline.
+        KeyError
+            If the pipeline has no such model.
+        """
+        pipeline = self.pipeline
+        if pipeline is None:
+            raise ValueError(f"the batch is in no pipeline, so it has no model {name!r}")
+        return pipeline.get_model_by_name(name, batch=self)
+
     # Other batches and datasets
 
     @classmethod

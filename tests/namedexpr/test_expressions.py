@@ -1,0 +1,326 @@
+import pickle
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import ironbatch
+from ironbatch import (
+    IF,
+    PP,
+    B,
+    C,
+    Config,
+    D,
+    Dataset,
+    F,
+    I,
+    L,
+    NamedExpression,
+    P,
+    Pipeline,
+    R,
+    V,
+    W,
+    eval_expr,
+)
+
+
+class Pairs(ironbatch.Batch):
+    components = "images", "labels"
+
+
+@pytest.fixture
+def dataset():
+    return Dataset(4, Pairs, preloaded=(np.arange(12.0).reshape(4, 3), np.arange(4)), name="four")
+
+
+@pytest.fixture
+def batch(dataset):
+    pipeline = (dataset >> Pipeline(config={"a/b": 5})).init_variable("x", 10)
+    return pipeline.execute_for(dataset.create_batch([1, 2, 3]))
+
+
+def test_b_is_the_batch_or_a_part_of_it(batch):
+    assert B().get(batch=batch) is batch
+    assert B.labels.get(batch=batch).tolist() == [1, 2, 3]
+    assert B("size").get(batch=batch) == 3
+    assert B(F(lambda: "size")).get(batch=batch) == 3
+
+
+def test_b_can_copy(batch):
+    copied = B("labels", copy=True).get(batch=batch)
+    copied[0] = 9
+    assert batch.labels[0] == 1
+    assert B(copy=True).get(batch=batch) is not batch
+
+
+def test_b_is_assigned_to(batch):
+    B.labels.set(np.array([7, 8, 9]), batch=batch)
+    assert batch.labels.tolist() == [7, 8, 9]
+    with pytest.raises(TypeError, match="cannot be assigned"):
+        B().set(3, batch=batch)
+
+
+def test_b_needs_a_batch():
+    with pytest.raises(ValueError, match="needs a batch"):
+        B.size.get()
+
+
+def test_chains(batch):
+    assert B.images.shape[0].get(batch=batch) == 3
+    assert B.images[1:, 0].get(batch=batch).tolist() == [6.0, 9.0]
+    assert B.images[B.labels - 1].sum(axis=1).get(batch=batch).tolist() == [12.0, 21.0, 30.0]
+
+
+def test_chains_are_assigned_to(batch):
+    B.images[0].set([1.0, 1.0, 1.0], batch=batch)
+    assert batch.images[0].tolist() == [1.0, 1.0, 1.0]
+    thing = SimpleNamespace(inner=SimpleNamespace(value=1))
+    F(lambda: thing).inner.value.set(2)
+    assert thing.inner.value == 2
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        (B.size + 1, 4),
+        (1 + B.size, 4),
+        (B.size - 1, 2),
+        (1 - B.size, -2),
+        (B.size * 2, 6),
+        (B.size / 2, 1.5),
+        (6 / B.size, 2.0),
+        (B.size // 2, 1),
+        (7 // B.size, 2),
+        (B.size % 2, 1),
+        (B.size**2, 9),
+        (2**B.size, 8),
+        (B.size << 1, 6),
+        (B.size >> 1, 1),
+        (B.size & 1, 1),
+        (B.size | 4, 7),
+        (B.size ^ 1, 2),
+        (B.size < 4, True),
+        (B.size <= 3, True),
+        (B.size > 4, False),
+        (B.size >= 3, True),
+        (B.size == 3, True),
+        (B.size != 3, False),
+        (-B.size, -3),
+        (+B.size, 3),
+        (~B.size, -4),
+        (abs(-B.size), 3),
+        (B.size.str() + "!", "3!"),
+        (B.size.format("<{:03d}>"), "<003>"),
+    ],
+)
+def test_algebra(batch, expression, expected):
+    assert expression.get(batch=batch) == expected
+    assert pickle.loads(pickle.dumps(expression)).get(batch=batch) == expected
+
+
+def test_matrix_product(batch):
+    assert (B.labels @ B.labels).get(batch=batch) == 14
+
+
+def test_expressions_have_no_truth_and_no_items():
+    with pytest.raises(TypeError, match="neither true nor false"):
+        bool(B.size > 3)
+    with pytest.raises(TypeError, match="iterated"):
+        list(B.images)
+    with pytest.raises(TypeError, match="no value before"):
+        3 in B.images  # noqa: B015
+
+
+def test_expressions_are_hashable():
+    assert len({B.size, B.size}) == 2
+
+
+def test_repr_is_what_was_written():
+    assert repr((B.images[1:3].mean(axis=0) + 1) * V("x")) == (
+        "((B('images')[1:3].mean(axis=0) + 1) * V('x'))"
+    )
+    assert repr(C("a", default=1)) == "C('a', default=1)"
+    assert repr(R("normal", 0, scale=2, size=3)) == "R('normal', 0, scale=2, size=3)"
+    assert repr(IF(B.x, 1, 2)) == "IF(B('x'), 1, 2)"
+    assert repr(L.images.shape[0]) == "L('images').shape[0]"
+    assert repr(F(len)(B())) == "F(len)(B())"
+
+
+def test_v_is_a_variable(batch):
+    assert V("x").get(batch=batch) == 10
+    V("x").set(11, batch=batch)
+    assert batch.pipeline.v("x") == 11
+
+
+def test_v_of_another_pipeline(batch):
+    other = Pipeline().init_variable("x", 99)
+    assert V("x", pipeline=other).get(batch=batch) == 99
+    assert V("x").get(pipeline=other) == 99
+
+
+def test_modes():
+    pipeline = Pipeline().init_variables({"list": [1], "set": {1}, "dict": {"a": 1}, "none": None})
+    V("list", mode="a").set(2, pipeline=pipeline)
+    V("list").extend([3, 4], pipeline=pipeline)
+    V("set").append({2}, pipeline=pipeline)
+    V("dict", "update").set({"b": 2}, pipeline=pipeline)
+    V("none").append(5, pipeline=pipeline)
+    assert pipeline.v("list") == [1, 2, 3, 4]
+    assert pipeline.v("set") == {1, 2}
+    assert pipeline.v("dict") == {"a": 1, "b": 2}
+    assert pipeline.v("none") == [5]
+    V("none").assign(0, pipeline=pipeline)
+    V("set").update({7}, pipeline=pipeline)
+    assert (pipeline.v("none"), pipeline.v("set")) == (0, {1, 2, 7})
+
+
+def test_an_unknown_mode_is_refused():
+    with pytest.raises(ValueError, match="mode"):
+        V("x", mode="z")
+
+
+def test_a_value_that_is_an_expression_is_computed_when_stored(batch):
+    V("x").set(B.size, batch=batch)
+    assert batch.pipeline.v("x") == 3
+    V("x").set(B.size, eval=False, batch=batch)
+    assert isinstance(batch.pipeline.v("x"), NamedExpression)
+
+
+def test_c_is_an_option(batch):
+    assert C("a/b").get(batch=batch) == 5
+    assert C().get(batch=batch) is batch.pipeline.config
+    assert C("no", default=F(lambda: 3)).get(batch=batch) == 3
+    with pytest.raises(KeyError, match="no option 'no'"):
+        C("no").get(batch=batch)
+    C("a/c").set(6, batch=batch)
+    assert batch.pipeline.config["a/c"] == 6
+    assert pickle.loads(pickle.dumps(C("no", default=1))).get(batch=batch) == 1
+    with pytest.raises(TypeError, match="colour"):
+        C("a", colour=1)
+
+
+def test_d_is_the_dataset(batch, dataset):
+    assert D().get(batch=batch) is dataset
+    assert D.name.get(batch=batch) == "four"
+    with pytest.raises(AttributeError) as caught:
+        D("nam").get(batch=batch)
+    assert any("near names: name" in note for note in caught.value.__notes__)
+    D("name").set("three", batch=batch)
+    assert dataset.name == "three"
+
+
+def test_i_is_the_iteration(batch):
+    assert I().get(batch=batch) == 1
+    assert I("current").get(batch=batch, iteration=7) == 7
+    assert I("max").get(batch=batch) is None
+    with pytest.raises(ValueError, match="ratio"):
+        I("r").get(batch=batch)
+    with pytest.raises(ValueError, match="beginnings"):
+        I("x")
+
+
+def test_f_calls(batch):
+    assert F(lambda: 3).get() == 3
+    assert F(max)(B.size, 1).get(batch=batch) == 3
+    assert F(dict)(a=B.size).get(batch=batch) == {"a": 3}
+
+
+def test_r_draws_from_the_batch(dataset):
+    def draw(expression, seed):
+        batch = dataset.create_batch([0, 1])
+        batch.random_seed = seed
+        return expression.get(batch=batch)
+
+    assert draw(R("integers", 1000), 1) == draw(R("integers", 1000), 1)
+    assert draw(R("normal", size=3), 1).shape == (3,)
+    assert draw(R("normal", loc=B.size, scale=0), 1) == 2.0
+    assert draw(R(["cat", "dog"]), 2) in ("cat", "dog")
+
+
+def test_r_with_a_seed_of_its_own(batch):
+    one, other = R("normal", seed=3), R("normal", seed=3)
+    assert [one.get(batch=batch) for _ in range(2)] == [other.get(batch=batch) for _ in range(2)]
+
+
+def test_p_gives_each_item_a_value(batch):
+    assert list(P(B.labels).get(batch=batch)) == [1, 2, 3]
+    assert list(P([4, 5, 6]).get(batch=batch)) == [4, 5, 6]
+    with pytest.raises(ValueError, match="2 values for the 3 items"):
+        P([1, 2]).get(batch=batch)
+    with pytest.raises(TypeError, match="sequence"):
+        P(5).get(batch=batch)
+
+
+def test_p_draws_by_item_whatever_the_batch(dataset):
+    def draws(ids):
+        batch = dataset.create_batch(ids)
+        batch.random_seed = 5
+        return dict(zip(ids, P(R("normal")).get(batch=batch), strict=True))
+
+    whole, part = draws([0, 1, 2, 3]), draws([3, 1])
+    assert part == {item: whole[item] for item in part}
+    assert len(set(whole.values())) == 4
+
+
+def test_p_draws_vectors(batch):
+    assert np.shape(list(P(R("normal", size=2)).get(batch=batch))) == (3, 2)
+    assert len(list(P(R("normal", seed=1)).get(batch=batch))) == 3
+
+
+def test_pp_is_evaluated_for_each_item(batch):
+    calls = iter(range(9))
+    assert list(PP(F(lambda: next(calls))).get(batch=batch)) == [0, 1, 2]
+
+
+def test_w_hands_the_expression_on(batch):
+    inner = W(B.size + 1).get(batch=batch)
+    assert inner.get() == 4
+
+
+def test_if_evaluates_one_branch(batch):
+    assert IF(B.size > 2, B.size, 1 / (B.size - 3)).get(batch=batch) == 3
+    assert IF(B.size > 5, 1).get(batch=batch) is None
+    IF(B.size > 2, V("x"), V("y")).set(5, batch=batch)
+    assert batch.pipeline.v("x") == 5
+
+
+def test_l_works_on_every_item(batch):
+    assert L.images.shape.get(batch=batch) == [(3,)] * 3
+    assert L("images")[0].get(batch=batch) == [3.0, 6.0, 9.0]
+    assert L(B.images).sum().get(batch=batch) == [12.0, 21.0, 30.0]
+    L("images")[0].set([7, 8, 9], batch=batch)
+    assert batch.images[:, 0].tolist() == [7.0, 8.0, 9.0]
+    with pytest.raises(ValueError, match="3 items, got 1"):
+        L("images")[0].set([7], batch=batch)
+
+
+def test_eval_expr_goes_into_containers(batch):
+    given = {"a": [B.size, (1, B.size)], B.size: Config({"x/y": B.size}), "s": slice(B.size)}
+    value = eval_expr(given, batch=batch)
+    assert value["a"] == [3, (1, 3)]
+    assert value[3] == Config({"x/y": 3})
+    assert value["s"] == slice(3)
+
+
+def test_eval_expr_leaves_some_keys_alone(batch):
+    value = eval_expr({"a": B.size, "dst": B.size}, no_eval=["dst"], batch=batch)
+    assert value["a"] == 3
+    assert value["dst"].get() == 3
+
+
+def test_a_bound_expression_needs_no_arguments(batch):
+    expression = V("x")
+    expression.set_params(batch=batch)
+    expression.set(3)
+    assert expression.get() == 3
+
+
+def test_an_error_names_the_expression(batch):
+    with pytest.raises(ZeroDivisionError) as caught:
+        (B.size / (B.size - 3)).get(batch=batch)
+    assert "while evaluating (B('size') / (B('size') - 3))" in caught.value.__notes__
+    with pytest.raises(TypeError) as caught:
+        (B.size + 1).set(3, batch=batch)
+    assert "while storing to (B('size') + 1)" in caught.value.__notes__
