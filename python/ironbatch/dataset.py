@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,7 +14,7 @@ from ironbatch.batch.preloaded import Addressing, Preloaded
 from ironbatch.errors import UnknownIdError
 from ironbatch.index import Baseset, DatasetIndex
 from ironbatch.index.iteration import IterState
-from ironbatch.random import make_rng
+from ironbatch.random import make_rng, stream_key
 
 if TYPE_CHECKING:
     from ironbatch.pipeline import Pipeline
@@ -210,6 +210,51 @@ class Dataset(Baseset):
                 raise
             raise explained from error
 
+    def gen_batch(
+        self,
+        batch_size: int,
+        shuffle: Any = False,
+        n_iters: int | None = None,
+        n_epochs: int | None = None,
+        drop_last: bool = False,
+        notifier: Any = False,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Iterator[Any]:
+        """Generate batches.
+
+        Parameters
+        ----------
+        batch_size, shuffle, n_iters, n_epochs, drop_last, notifier
+            See `DatasetIndex.gen_batch`, which also describes `order` and `iter_params`. An int or
+            a SeedSequence as `shuffle` seeds the random numbers of the batches too.
+        *args, **kwargs
+            For the constructor of the batches.
+
+        Returns
+        -------
+        iterator of Batch
+
+        Raises
+        ------
+        ValueError, TypeError
+            At the call, as `DatasetIndex.gen_batch` does.
+        """
+        state = kwargs.pop("iter_params", None) or IterState()
+        batches = super().gen_batch(
+            batch_size,
+            shuffle,
+            n_iters,
+            n_epochs,
+            drop_last,
+            notifier,
+            *args,
+            iter_params=state,
+            **kwargs,
+        )
+        key = _run_key(shuffle, state)
+        return batches if key is None else _seeded(batches, key)
+
     # Components and attributes
 
     @property
@@ -315,6 +360,29 @@ class Dataset(Baseset):
             raise IndexError(f"there are {self.cv_splits} folds, got {number}")
         part: Dataset = getattr(self, f"cv{number}")
         return part
+
+
+def _run_key(shuffle: Any, state: IterState) -> tuple[int, int] | None:
+    """Give the key of a run's random streams; None when nothing seeds it."""
+    if state.order is not None and "key" in state.order:
+        first, second = state.order["key"]
+        return first, second
+    if isinstance(shuffle, int | np.integer | np.random.SeedSequence) and not isinstance(
+        shuffle, bool
+    ):
+        return stream_key(shuffle)
+    return None
+
+
+def _seeded(batches: Iterator[Any], key: tuple[int, int]) -> Iterator[Any]:
+    """Tell each batch the key of the run and where in the run it begins."""
+    position = 0
+    for batch in batches:
+        if isinstance(batch, Batch):
+            batch.__dict__["_stream_key"] = key
+            batch.__dict__["_first_position"] = position
+            position += len(batch.index)
+        yield batch
 
 
 def _explain_constructor(

@@ -99,6 +99,23 @@ def test_gen_batch_gives_preloaded_rows_whatever_the_order():
     assert sorted(seen) == list(range(10))
 
 
+@pytest.mark.parametrize("seed", [5, -5, np.random.SeedSequence(5)], ids=str)
+def test_a_seed_seeds_the_random_numbers_of_batches(seed):
+    def drawn():
+        batches = dataset().gen_batch(3, shuffle=seed, n_epochs=1)
+        return [(batch.random.random(), batch.stream_key) for batch in batches]
+
+    assert drawn() == drawn()
+    assert len({value for value, _ in drawn()}) == 4
+
+
+def test_batches_without_a_seed_draw_fresh_numbers():
+    def drawn():
+        return [batch.random.random() for batch in dataset().gen_batch(3, n_epochs=1)]
+
+    assert drawn() != drawn()
+
+
 def test_next_batch_goes_on():
     made = dataset()
     assert made.next_batch(4).indices.tolist() == [0, 1, 2, 3]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ironbatch.batch.names import component_names
-from ironbatch.errors import ComponentError, DuplicateIdWarning
+from ironbatch.errors import ComponentError
 from ironbatch.index import DatasetIndex
+from ironbatch.index.joining import concat
 
 if TYPE_CHECKING:
     from ironbatch.batch.batch import Batch
@@ -70,9 +70,7 @@ def _merge_index(indexes: Sequence[DatasetIndex]) -> DatasetIndex:
     """
     if len(indexes) == 1:
         return indexes[0]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DuplicateIdWarning)
-        joined = DatasetIndex.concat(*indexes)
+    joined = concat(indexes, warn=False)
     if not _repeats(joined):
         return joined
     numbered = DatasetIndex(len(joined))
@@ -84,8 +82,6 @@ def _merge_index(indexes: Sequence[DatasetIndex]) -> DatasetIndex:
 
 
 def _repeats(index: DatasetIndex) -> bool:
-    if index.root is not index:
-        return len(np.unique(index.root_positions)) < len(index)
-    if index.kind == "object":
-        return len(set(index.indices.tolist())) < len(index)
-    return len(np.unique(index.indices)) < len(index)
+    if index.root is index:
+        return not index._ids.unique
+    return len(np.unique(index.root_positions)) < len(index)

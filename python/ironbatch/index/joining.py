@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["concat"]
 
 
-def concat(indexes: Sequence[DatasetIndex]) -> DatasetIndex:
-    """Put indexes end to end, see `DatasetIndex.concat`."""
+def concat(indexes: Sequence[DatasetIndex], *, warn: bool = True) -> DatasetIndex:
+    """Put indexes end to end, see `DatasetIndex.concat`; `warn` of ids that then repeat."""
     if not indexes:
         raise ValueError("there are no indexes to put together")
     first = indexes[0]
@@ -41,7 +41,7 @@ def concat(indexes: Sequence[DatasetIndex]) -> DatasetIndex:
                 for index, each in zip(indexes, occurrences, strict=True)
             ]
         )
-    if not same_root:
+    if warn and not same_root:
         out._warn_of_duplicates()
     return out
 
