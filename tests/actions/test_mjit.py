@@ -70,9 +70,9 @@ def test_without_numba_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPa
         Made().add(1.0)
 
 
+@pytest.mark.full("numba")
 @pytest.mark.filterwarnings("default")
 def test_methods_are_compiled() -> None:
-    pytest.importorskip("numba")
     import numpy as np
 
     class Made(Batch):
