@@ -1,1 +1,48 @@
-//! The `#[kernel]` attribute.
+//! The `#[kernel]` attribute of `ironbatch-kernel`, which re-exports it.
+
+mod expand;
+mod signature;
+
+use proc_macro::TokenStream;
+
+/// Make a kernel of a function that handles one item.
+///
+/// The function stays as it is and can be called and tested; a module of the same name beside it
+/// holds what the host needs. Each argument is told by its type:
+///
+/// | type | is |
+/// |---|---|
+/// | `ArrayView0<T>` ... `ArrayView6<T>`, `ArrayViewD<T>` | an input |
+/// | `ArrayViewMut0<T>` ... `ArrayViewMutD<T>` | an output |
+/// | `f64 f32 i64 ... bool Dtype`, `&str`, `&[f64]`, `&[i64]`, `&Value`, `Option` of them | a parameter |
+/// | `&mut S` with `S: Default + Send` | state that a worker keeps between items |
+/// | `Item` | the item's position, cancel flag and randomness |
+///
+/// `#[default(...)]` before a parameter gives its default; one of type `Option` may always be left
+/// out. Doc comments become the docstring. A function returns nothing or
+/// `ironbatch_kernel::Result<()>`.
+///
+/// The attribute takes:
+///
+/// - `T = [u8, f32]`: the types that a type parameter stands for;
+/// - `infer = path`: `fn(&[Spec], &name::Plan) -> Result<Vec<Spec>>`, dtypes and shapes of the
+///   outputs. Without it an output has the shape of the first input;
+/// - `check = path`: `fn(&name::Plan) -> Result<()>`, looks at the constant parameters once. A
+///   number that comes per item is NaN or 0 there;
+/// - `elementwise`: each element is treated by itself;
+/// - `random`: the kernel draws random numbers.
+#[proc_macro_attribute]
+pub fn kernel(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    let options = match syn::parse::<signature::Options>(attribute) {
+        Ok(options) => options,
+        Err(error) => return error.to_compile_error().into(),
+    };
+    let function = match syn::parse::<syn::ItemFn>(item) {
+        Ok(function) => function,
+        Err(error) => return error.to_compile_error().into(),
+    };
+    signature::Signature::read(options, function)
+        .and_then(|signature| expand::expand(&signature))
+        .unwrap_or_else(|error| error.to_compile_error())
+        .into()
+}

@@ -1,1 +1,49 @@
-//! The SDK that native kernels are written against.
+//! The SDK that native kernels of ironbatch are written against.
+//!
+//! A kernel is a function that handles one item:
+//!
+//! ```
+//! use ironbatch_kernel::{Result, kernel, table};
+//! use ndarray::{ArrayView1, ArrayViewMut1};
+//!
+//! /// Replace samples that jump from the one before by more than `threshold`.
+//! #[kernel]
+//! fn despike(x: ArrayView1<f32>, mut out: ArrayViewMut1<f32>, #[default(3.0)] threshold: f32) {
+//!     let mut last = x[0];
+//!     for (target, &sample) in out.iter_mut().zip(x) {
+//!         if (sample - last).abs() <= threshold {
+//!             last = sample;
+//!         }
+//!         *target = last;
+//!     }
+//! }
+//!
+//! table![despike];
+//! # fn main() {}
+//! ```
+//!
+//! Built as a `cdylib` it is loaded with `ironbatch.load_kernels`. What may stand in a signature
+//! is described at [`kernel`]; [`abi`] is the C interface underneath.
+
+pub mod abi;
+#[doc(hidden)]
+pub mod call;
+mod dtype;
+mod error;
+#[doc(hidden)]
+pub mod operand;
+mod param;
+mod table;
+
+pub use call::{Item, RandomPlace, Spec};
+pub use dtype::{Dtype, Element};
+pub use error::{Error, Outcome, Result};
+pub use ironbatch_kernel_macros::kernel;
+pub use ndarray;
+pub use param::{Param, Value};
+
+#[cfg(not(panic = "unwind"))]
+compile_error!(
+    "kernels need `panic = \"unwind\"`: a panic has to become an error that names the item, \
+     not the end of the Python process"
+);

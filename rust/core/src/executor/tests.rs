@@ -155,7 +155,7 @@ fn a_listening_caller_interrupts_a_single_long_item() {
     });
     assert!(matches!(failed.unwrap_err().error, Error::Interrupted));
     assert!(asked.into_inner());
-    assert!(started.elapsed() < Duration::from_millis(1_000));
+    assert!(started.elapsed() < Duration::from_secs(1));
 }
 
 #[test]

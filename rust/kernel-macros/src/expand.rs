@@ -1,0 +1,515 @@
+//! The module beside the function: static tables and the functions they point to.
+
+use crate::signature::{Argument, Operand, Parameter, Pass, Rank, Signature};
+use proc_macro2::{Literal, TokenStream};
+use quote::{format_ident, quote};
+use syn::{Attribute, Error, Expr, ExprLit, ExprUnary, Lit, Meta, Result, Type, UnOp};
+
+pub fn expand(signature: &Signature) -> Result<TokenStream> {
+    let function = &signature.function;
+    let name = &function.sig.ident;
+    let name_text = name.to_string();
+    let doc = docstring(&function.attrs);
+    let plan = plan(signature);
+    let infer = infer(signature)?;
+    let run = run(signature);
+    let state = state(signature);
+    let (input_statics, inputs) = operands(signature, &signature.inputs, "INPUT");
+    let (output_statics, outputs) = operands(signature, &signature.outputs, "OUTPUT");
+    let (param_statics, params) = params(signature)?;
+    let (n_inputs, n_outputs, n_params) = (
+        signature.inputs.len(),
+        signature.outputs.len(),
+        signature.params.len(),
+    );
+    let (new_state, drop_state) = if signature.state.is_some() {
+        (quote!(Some(new_state)), quote!(Some(drop_state)))
+    } else {
+        (quote!(None), quote!(None))
+    };
+    let elementwise = u64::from(signature.options.elementwise);
+    let random = u64::from(signature.options.random) * 2;
+    Ok(quote! {
+        #[allow(clippy::needless_pass_by_value, clippy::too_many_arguments)]
+        #function
+
+        #[doc = concat!("What the host needs to call [`", #name_text, "`](fn@", #name_text, ").")]
+        #[allow(missing_docs, unused, clippy::all, clippy::pedantic, clippy::undocumented_unsafe_blocks)]
+        pub mod #name {
+            use super::*;
+            use ::core::ffi::c_void;
+            use ::ironbatch_kernel as sdk;
+            use sdk::abi;
+            use sdk::call;
+
+            #plan
+            #infer
+            #run
+            #state
+            #input_statics
+            #output_statics
+            #param_statics
+
+            static INPUTS: abi::Static<[*const abi::OperandInfo; #n_inputs]> =
+                abi::Static([#(&raw const #inputs.0),*]);
+            static OUTPUTS: abi::Static<[*const abi::OperandInfo; #n_outputs]> =
+                abi::Static([#(&raw const #outputs.0),*]);
+            static PARAMS: abi::Static<[*const abi::ParamInfo; #n_params]> =
+                abi::Static([#(&raw const #params.0),*]);
+
+            /// The kernel as the interface describes it.
+            pub static INFO: abi::Static<abi::KernelInfo> = abi::Static(abi::KernelInfo {
+                struct_size: ::core::mem::size_of::<abi::KernelInfo>(),
+                name: abi::Text::new(#name_text),
+                doc: abi::Text::new(#doc),
+                flags: #elementwise + #random,
+                inputs: (&raw const INPUTS.0).cast(),
+                n_inputs: #n_inputs,
+                outputs: (&raw const OUTPUTS.0).cast(),
+                n_outputs: #n_outputs,
+                params: (&raw const PARAMS.0).cast(),
+                n_params: #n_params,
+                prepare: Some(prepare),
+                drop_plan: Some(drop_plan),
+                infer: Some(infer),
+                infer_items: None,
+                new_state: #new_state,
+                drop_state: #drop_state,
+                run: Some(run),
+            });
+        }
+    })
+}
+
+fn docstring(attributes: &[Attribute]) -> String {
+    let lines = attributes
+        .iter()
+        .filter_map(|attribute| match &attribute.meta {
+            Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
+                Expr::Lit(ExprLit {
+                    lit: Lit::Str(text),
+                    ..
+                }) => {
+                    let line = text.value();
+                    Some(line.strip_prefix(' ').map_or(line.clone(), str::to_owned))
+                }
+                _ => None,
+            },
+            _ => None,
+        });
+    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
+/// The plan and the functions that make and drop it.
+fn plan(signature: &Signature) -> TokenStream {
+    let n_params = signature.params.len();
+    let names: Vec<_> = signature.params.iter().map(|param| &param.name).collect();
+    let texts: Vec<_> = names.iter().map(ToString::to_string).collect();
+    let types: Vec<_> = signature.params.iter().map(|param| &param.stored).collect();
+    let numbers = 0..n_params;
+    let check = signature
+        .options
+        .check
+        .as_ref()
+        .map(|path| quote!(#path(&made)?;));
+    quote! {
+        /// The constant parameters.
+        #[derive(Clone)]
+        pub struct Plan {
+            #(pub #names: #types,)*
+        }
+
+        unsafe extern "C" fn prepare(
+            values: *const *const abi::ParamValue,
+            count: usize,
+            plan: *mut *mut c_void,
+            message: *mut abi::Message,
+        ) -> i32 {
+            unsafe {
+                call::guard(message, || {
+                    if count != #n_params {
+                        return Err(sdk::Error::new("the wrong number of parameters"));
+                    }
+                    let made = Plan {
+                        #(#names: call::parse::<#types>(values, #numbers, #texts)?,)*
+                    };
+                    #check
+                    *plan = call::keep(made);
+                    Ok(())
+                })
+            }
+        }
+
+        unsafe extern "C" fn drop_plan(plan: *mut c_void) {
+            unsafe { call::forget::<Plan>(plan) }
+        }
+    }
+}
+
+fn infer(signature: &Signature) -> Result<TokenStream> {
+    let (n_inputs, n_outputs) = (signature.inputs.len(), signature.outputs.len());
+    let specs = if let Some(path) = &signature.options.infer {
+        quote!(let specs: ::std::vec::Vec<sdk::Spec> = #path(&inputs, plan)?;)
+    } else {
+        let specs = signature
+            .outputs
+            .iter()
+            .map(|output| same_shape(signature, output))
+            .collect::<Result<Vec<_>>>()?;
+        quote!(let specs = ::std::vec![#(#specs),*];)
+    };
+    Ok(quote! {
+        unsafe extern "C" fn infer(
+            plan: *const c_void,
+            inputs: *const *const abi::OperandSpec,
+            outputs: *const *mut abi::OperandSpec,
+            message: *mut abi::Message,
+        ) -> i32 {
+            unsafe {
+                call::guard(message, || {
+                    let plan = &*plan.cast::<Plan>();
+                    let inputs = call::read_specs(inputs, #n_inputs)?;
+                    #specs
+                    call::write_specs(outputs, #n_outputs, &specs)
+                })
+            }
+        }
+    })
+}
+
+/// The spec of an output that is shaped like the first input.
+fn same_shape(signature: &Signature, output: &Operand) -> Result<TokenStream> {
+    if output.rank != signature.inputs[0].rank {
+        return Err(Error::new_spanned(
+            &output.name,
+            "not the number of axes of the first input: say its shape with `infer = function`",
+        ));
+    }
+    let dtype = match signature.type_variable(&output.element) {
+        None => {
+            let element = &output.element;
+            quote!(<#element as sdk::Element>::DTYPE)
+        }
+        Some(variable) => {
+            let bound = signature
+                .inputs
+                .iter()
+                .position(|input| signature.type_variable(&input.element) == Some(variable))
+                .ok_or_else(|| {
+                    Error::new_spanned(
+                        &output.element,
+                        "no input has this type: say the dtype with `infer = function`",
+                    )
+                })?;
+            quote!(inputs[#bound].dtype)
+        }
+    };
+    Ok(quote!(sdk::Spec { dtype: #dtype, shape: inputs[0].shape.clone() }))
+}
+
+fn dimension(rank: Rank) -> TokenStream {
+    match rank {
+        Rank::Any => quote!(sdk::ndarray::IxDyn),
+        Rank::Fixed(rank) => {
+            let name = format_ident!("Ix{rank}");
+            quote!(sdk::ndarray::#name)
+        }
+    }
+}
+
+fn run(signature: &Signature) -> TokenStream {
+    let function = &signature.function;
+    let name = &function.sig.ident;
+    let (generics, _, bounds) = function.sig.generics.split_for_impl();
+    let variables: Vec<_> = signature
+        .options
+        .types
+        .iter()
+        .map(|(name, _)| name)
+        .collect();
+    let turbofish = if variables.is_empty() {
+        quote!()
+    } else {
+        quote!(::<#(#variables),*>)
+    };
+    let setup = setup(signature);
+    let arguments = signature.arguments.iter().map(|argument| match argument {
+        Argument::Input(number) => {
+            let input = format_ident!("input_{number}");
+            quote!(#input.at(item))
+        }
+        Argument::Output(number) => {
+            let output = format_ident!("output_{number}");
+            quote!(#output.at(item))
+        }
+        Argument::Param(number) => pass(&signature.params[*number], *number),
+        Argument::State => quote!(&mut *state),
+        Argument::Item => quote!(sdk::Item::new(call, item)),
+    });
+    let dispatch = dispatch(signature);
+    quote! {
+        fn typed #generics (call: &call::Call) -> ::core::result::Result<(), call::Stop> #bounds {
+            unsafe {
+                let plan = call.plan::<Plan>();
+                #setup
+                call.each(|item| sdk::Outcome::into_result(super::#name #turbofish (#(#arguments),*)))
+            }
+        }
+
+        unsafe extern "C" fn run(call: *const abi::RunCall) -> i32 {
+            unsafe {
+                call::run(call, |call| {
+                    #dispatch
+                })
+            }
+        }
+    }
+}
+
+/// What is the same for all items of a call.
+fn setup(signature: &Signature) -> TokenStream {
+    let mut setup = TokenStream::new();
+    for (number, input) in signature.inputs.iter().enumerate() {
+        let (variable, element, axes) = (
+            format_ident!("input_{number}"),
+            &input.element,
+            dimension(input.rank),
+        );
+        setup.extend(quote! {
+            let #variable = sdk::operand::Input::<#element, #axes>::new(&call.input(#number))?;
+        });
+    }
+    for (number, output) in signature.outputs.iter().enumerate() {
+        let (variable, element, axes) = (
+            format_ident!("output_{number}"),
+            &output.element,
+            dimension(output.rank),
+        );
+        setup.extend(quote! {
+            let #variable = sdk::operand::Output::<#element, #axes>::new(&call.output(#number))?;
+        });
+    }
+    for (number, param) in signature.params.iter().enumerate() {
+        if param.pass == Pass::Copy {
+            let variable = format_ident!("items_{number}");
+            setup.extend(quote!(let #variable = call.param(#number);));
+        }
+    }
+    if let Some(state) = &signature.state {
+        setup.extend(quote!(let state = call.state::<#state>();));
+    }
+    setup
+}
+
+fn pass(param: &Parameter, number: usize) -> TokenStream {
+    let (name, stored) = (&param.name, &param.stored);
+    match param.pass {
+        Pass::Borrow => quote!(&plan.#name),
+        Pass::BorrowInside => quote!(plan.#name.as_deref()),
+        Pass::Copy => {
+            let items = format_ident!("items_{number}");
+            quote! {
+                match &#items {
+                    None => plan.#name.clone(),
+                    Some(values) => <#stored as sdk::Param>::at(values, item)
+                        .unwrap_or_else(|| plan.#name.clone()),
+                }
+            }
+        }
+    }
+}
+
+/// Call `typed` with the types that the operands have.
+fn dispatch(signature: &Signature) -> TokenStream {
+    if signature.options.types.is_empty() {
+        return quote!(typed(call));
+    }
+    let bound = signature
+        .options
+        .types
+        .iter()
+        .enumerate()
+        .map(|(number, _)| {
+            let is_bound =
+                |operand: &Operand| signature.type_variable(&operand.element) == Some(number + 1);
+            if let Some(input) = signature.inputs.iter().position(is_bound) {
+                quote!(call.input(#input).dtype)
+            } else if let Some(output) = signature.outputs.iter().position(is_bound) {
+                quote!(call.output(#output).dtype)
+            } else {
+                quote!(compile_error!("a type parameter that no operand has"))
+            }
+        });
+    let mut combinations: Vec<Vec<&Type>> = vec![Vec::new()];
+    for (_, types) in &signature.options.types {
+        combinations = combinations
+            .iter()
+            .flat_map(|chosen| {
+                types
+                    .iter()
+                    .map(move |next| chosen.iter().copied().chain([next]).collect())
+            })
+            .collect();
+    }
+    let arms = combinations.iter().map(|types| {
+        quote! {
+            if dtypes == [#(<#types as sdk::Element>::DTYPE as u32),*] {
+                return typed::<#(#types),*>(call);
+            }
+        }
+    });
+    quote! {
+        let dtypes = [#(#bound),*];
+        #(#arms)*
+        Err(sdk::Error::new("not one of the dtypes of this kernel").into())
+    }
+}
+
+fn state(signature: &Signature) -> TokenStream {
+    let Some(state) = &signature.state else {
+        return TokenStream::new();
+    };
+    quote! {
+        unsafe extern "C" fn new_state(
+            _plan: *const c_void,
+            state: *mut *mut c_void,
+            message: *mut abi::Message,
+        ) -> i32 {
+            const fn movable<S: Send + Default>() {}
+            const { movable::<#state>() };
+            unsafe {
+                call::guard(message, || {
+                    *state = call::keep(<#state as ::core::default::Default>::default());
+                    Ok(())
+                })
+            }
+        }
+
+        unsafe extern "C" fn drop_state(state: *mut c_void) {
+            unsafe { call::forget::<#state>(state) }
+        }
+    }
+}
+
+fn operands(
+    signature: &Signature,
+    operands: &[Operand],
+    prefix: &str,
+) -> (TokenStream, Vec<TokenStream>) {
+    let mut statics = TokenStream::new();
+    let mut names = Vec::new();
+    for (number, operand) in operands.iter().enumerate() {
+        let constant = format_ident!("{prefix}_{number}");
+        let name = operand.name.to_string();
+        let variable = signature.type_variable(&operand.element);
+        let types: Vec<&Type> = match variable {
+            Some(variable) => signature.options.types[variable - 1].1.iter().collect(),
+            None => vec![&operand.element],
+        };
+        let variable = variable.unwrap_or(0) as u32;
+        let (lowest, highest) = match operand.rank {
+            Rank::Fixed(rank) => (quote!(#rank), quote!(#rank)),
+            Rank::Any => (quote!(0), quote!(abi::MAX_RANK as u32)),
+        };
+        statics.extend(quote! {
+            static #constant: abi::Static<abi::OperandInfo> = abi::Static(abi::OperandInfo {
+                struct_size: ::core::mem::size_of::<abi::OperandInfo>(),
+                name: abi::Text::new(#name),
+                dtypes: #(<#types as sdk::Element>::DTYPE.bit())|*,
+                type_variable: #variable,
+                kinds: abi::DENSE,
+                min_rank: #lowest,
+                max_rank: #highest,
+            });
+        });
+        names.push(quote!(#constant));
+    }
+    (statics, names)
+}
+
+fn params(signature: &Signature) -> Result<(TokenStream, Vec<TokenStream>)> {
+    let mut statics = TokenStream::new();
+    let mut names = Vec::new();
+    for (number, param) in signature.params.iter().enumerate() {
+        let constant = format_ident!("PARAM_{number}");
+        let (name, stored) = (param.name.to_string(), &param.stored);
+        let has_default = u32::from(param.default.is_some() || param.optional);
+        let default = match &param.default {
+            None => quote!(abi::ParamValue::NONE),
+            Some(expression) => default_value(expression)?,
+        };
+        // Only what is passed by value can differ from item to item.
+        let mask = if param.pass == Pass::Copy {
+            quote!()
+        } else {
+            quote!(&!abi::PER_ITEM)
+        };
+        statics.extend(quote! {
+            static #constant: abi::Static<abi::ParamInfo> = abi::Static(abi::ParamInfo {
+                struct_size: ::core::mem::size_of::<abi::ParamInfo>(),
+                name: abi::Text::new(#name),
+                kind: <#stored as sdk::Param>::KIND as u32,
+                flags: (<#stored as sdk::Param>::FLAGS #mask) | #has_default * abi::HAS_DEFAULT,
+                default: #default,
+            });
+        });
+        names.push(quote!(#constant));
+    }
+    Ok((statics, names))
+}
+
+/// A default as a value of the interface.
+fn default_value(expression: &Expr) -> Result<TokenStream> {
+    let value = |kind: &str, fields: TokenStream| {
+        let kind = format_ident!("{kind}");
+        quote! {
+            abi::ParamValue { kind: abi::ParamKind::#kind as u32, #fields ..abi::ParamValue::NONE }
+        }
+    };
+    if let Expr::Path(path) = expression {
+        if path.path.is_ident("None") {
+            return Ok(quote!(abi::ParamValue::NONE));
+        }
+        // A constant such as `Dtype::F32`.
+        return Ok(value("Dtype", quote!(integer: #expression as i64,)));
+    }
+    let (literal, negative) = match expression {
+        Expr::Lit(literal) => (&literal.lit, false),
+        Expr::Unary(ExprUnary {
+            op: UnOp::Neg(_),
+            expr,
+            ..
+        }) => match &**expr {
+            Expr::Lit(literal) => (&literal.lit, true),
+            _ => return Err(unusable(expression)),
+        },
+        _ => return Err(unusable(expression)),
+    };
+    Ok(match literal {
+        Lit::Bool(flag) => {
+            let number = i64::from(flag.value);
+            value("Bool", quote!(integer: #number,))
+        }
+        Lit::Int(number) => {
+            let number = number.base10_parse::<i64>()? * if negative { -1 } else { 1 };
+            value("Int", quote!(integer: #number,))
+        }
+        Lit::Float(number) => {
+            let number = number.base10_parse::<f64>()? * if negative { -1.0 } else { 1.0 };
+            let number = Literal::f64_suffixed(number);
+            value("Float", quote!(real: #number,))
+        }
+        Lit::Str(text) => {
+            let length = text.value().len();
+            value(
+                "Text",
+                quote!(data: #text.as_ptr().cast(), length: #length,),
+            )
+        }
+        _ => return Err(unusable(expression)),
+    })
+}
+
+fn unusable(expression: &Expr) -> Error {
+    Error::new_spanned(expression, "a default is a literal, `None` or a `Dtype`")
+}

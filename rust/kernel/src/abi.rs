@@ -1,0 +1,435 @@
+//! The C interface between ironbatch and a library of kernels.
+//!
+//! All structs are append-only: a new minor version adds fields at the end and nothing else. Each
+//! struct begins with its size in bytes as its writer knew it, except [`KernelTable`], which begins
+//! with what tells it from foreign memory. A reader copies the smaller of both sizes and takes
+//! missing fields as zero, which every field reads as "not there". Sequences of structs are given
+//! as arrays of pointers, so that their elements may grow.
+//!
+//! The interface is version 0: until ragged operands, randomness and fusion have run on it, a
+//! minor version may still change what lies behind the version fields.
+
+use std::ffi::c_void;
+use std::mem::{offset_of, size_of};
+
+/// First field of every table: "IRONBTCH" read as a little-endian number.
+pub const MAGIC: u64 = u64::from_le_bytes(*b"IRONBTCH");
+/// Tables of another major version are refused.
+pub const MAJOR: u32 = 0;
+/// Minor version of this crate; any other one is accepted.
+pub const MINOR: u32 = 1;
+/// Name of the function, of type [`GetTable`], that a library exports.
+pub const SYMBOL: &str = "ironbatch_kernel_table";
+/// Name of the capsule that a Python object's `__kernel_table__()` returns.
+pub const CAPSULE: &str = "ironbatch.kernel_table.v1";
+/// Highest number of axes of one item.
+pub const MAX_RANK: usize = 8;
+
+/// The exported function: a table that lives as long as the process.
+pub type GetTable = unsafe extern "C" fn() -> *const KernelTable;
+
+/// Outcome of a call: everything went well.
+pub const OK: i32 = 0;
+/// Outcome of a call: the message says what is wrong and with which item.
+pub const FAILED: i32 = 1;
+/// Outcome of a call: it ended early because the cancel flag was set.
+pub const CANCELLED: i32 = 2;
+/// Outcome of a call: the kernel panicked; the message has what it said.
+pub const PANICKED: i32 = 3;
+
+/// UTF-8 text that is not terminated and lives as long as what holds it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Text {
+    /// First byte; may be null if the length is 0.
+    pub data: *const u8,
+    /// Number of bytes.
+    pub length: usize,
+}
+
+/// All kernels of one library.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct KernelTable {
+    /// [`MAGIC`].
+    pub magic: u64,
+    /// Major version of the interface that the library was built against.
+    pub major: u32,
+    /// Minor version of the interface that the library was built against.
+    pub minor: u32,
+    /// Size of this struct as the library knows it.
+    pub struct_size: usize,
+    /// Name of the library.
+    pub name: Text,
+    /// Version of the library.
+    pub version: Text,
+    /// The kernels.
+    pub kernels: *const *const KernelInfo,
+    /// Number of kernels.
+    pub n_kernels: usize,
+}
+
+/// The kernel treats each element by itself, so items may be cut or joined.
+pub const ELEMENTWISE: u64 = 1;
+/// The kernel draws random numbers and needs [`RunCall::random`].
+pub const RANDOM: u64 = 2;
+
+/// What a kernel is and how to call it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct KernelInfo {
+    /// Size of this struct as the library knows it.
+    pub struct_size: usize,
+    /// Name, a valid Python identifier.
+    pub name: Text,
+    /// Documentation.
+    pub doc: Text,
+    /// [`ELEMENTWISE`], [`RANDOM`]; unknown bits are refused.
+    pub flags: u64,
+    /// What goes in.
+    pub inputs: *const *const OperandInfo,
+    /// Number of inputs.
+    pub n_inputs: usize,
+    /// What comes out.
+    pub outputs: *const *const OperandInfo,
+    /// Number of outputs.
+    pub n_outputs: usize,
+    /// Parameters.
+    pub params: *const *const ParamInfo,
+    /// Number of parameters.
+    pub n_params: usize,
+    /// Parse constant parameters into a plan: `(values, n_params, plan, message)`.
+    ///
+    /// A parameter given per item has a value of kind [`ParamKind::None`] here.
+    pub prepare: Option<
+        unsafe extern "C" fn(
+            *const *const ParamValue,
+            usize,
+            *mut *mut c_void,
+            *mut Message,
+        ) -> i32,
+    >,
+    /// Give a plan back.
+    pub drop_plan: Option<unsafe extern "C" fn(*mut c_void)>,
+    /// Dtypes and shapes of outputs from those of inputs: `(plan, inputs, outputs, message)`.
+    ///
+    /// -1 as a length means that it varies from item to item.
+    pub infer: Option<
+        unsafe extern "C" fn(
+            *const c_void,
+            *const *const OperandSpec,
+            *const *mut OperandSpec,
+            *mut Message,
+        ) -> i32,
+    >,
+    /// Shapes of the outputs of each item of a range: `(call, shapes)`.
+    ///
+    /// `shapes` has for each output a pointer to (items x rank) numbers. Zero if shapes never vary.
+    pub infer_items: Option<unsafe extern "C" fn(*const RunCall, *const *mut i64) -> i32>,
+    /// Make the state that one worker keeps between its calls: `(plan, state, message)`.
+    pub new_state:
+        Option<unsafe extern "C" fn(*const c_void, *mut *mut c_void, *mut Message) -> i32>,
+    /// Give a state back.
+    pub drop_state: Option<unsafe extern "C" fn(*mut c_void)>,
+    /// Process a range of items.
+    pub run: Option<unsafe extern "C" fn(*const RunCall) -> i32>,
+}
+
+/// The operand may be dense.
+pub const DENSE: u32 = 1;
+/// The operand may be ragged.
+pub const RAGGED: u32 = 2;
+
+/// What an input or output may be.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct OperandInfo {
+    /// Size of this struct as the library knows it.
+    pub struct_size: usize,
+    /// Name.
+    pub name: Text,
+    /// One bit, `1 << code`, for each dtype it may have.
+    pub dtypes: u64,
+    /// Operands with the same number, if not 0, have the same dtype.
+    pub type_variable: u32,
+    /// Sum of [`DENSE`] and [`RAGGED`].
+    pub kinds: u32,
+    /// Lowest number of axes of an item.
+    pub min_rank: u32,
+    /// Highest number of axes of an item.
+    pub max_rank: u32,
+}
+
+/// Dtype and shape of one item of an operand.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct OperandSpec {
+    /// Size of this struct as its writer knows it.
+    pub struct_size: usize,
+    /// [`DENSE`] or [`RAGGED`].
+    pub kind: u32,
+    /// Code of the dtype.
+    pub dtype: u32,
+    /// Number of axes of an item.
+    pub rank: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// Lengths, -1 where they vary.
+    pub shape: [i64; MAX_RANK],
+}
+
+/// The memory of one operand. Strides are in bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Operand {
+    /// Size of this struct as its writer knows it.
+    pub struct_size: usize,
+    /// [`DENSE`] or [`RAGGED`].
+    pub kind: u32,
+    /// Code of the dtype.
+    pub dtype: u32,
+    /// Number of axes of an item.
+    pub rank: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// First element of item 0.
+    pub data: *mut u8,
+    /// From an item to the next one; 0 gives all items the same memory (inputs only).
+    pub item_stride: isize,
+    /// Lengths of an item (dense).
+    pub shape: [i64; MAX_RANK],
+    /// Strides of an item (dense).
+    pub strides: [isize; MAX_RANK],
+    /// Ragged: item i has the elements `offsets[i]..offsets[i + 1]`, in C order.
+    pub offsets: *const i64,
+    /// Ragged: (items x rank) lengths.
+    pub shapes: *const i64,
+}
+
+/// Types of parameters and of values given for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ParamKind {
+    /// No value.
+    None = 0,
+    /// [`ParamValue::integer`] is 0 or 1.
+    Bool = 1,
+    /// [`ParamValue::integer`].
+    Int = 2,
+    /// [`ParamValue::real`].
+    Float = 3,
+    /// UTF-8 text at [`ParamValue::data`].
+    Text = 4,
+    /// `i64` numbers at [`ParamValue::data`].
+    Ints = 5,
+    /// `f64` numbers at [`ParamValue::data`].
+    Floats = 6,
+    /// [`ParamValue::integer`] is the code of a dtype.
+    Dtype = 7,
+    /// As a parameter: any of the others.
+    Any = 8,
+}
+
+/// The parameter may be left out; its default says what it is then.
+pub const HAS_DEFAULT: u32 = 1;
+/// The parameter may be None.
+pub const NULLABLE: u32 = 2;
+/// The parameter may be given per item, as an operand of rank 0 of [`ParamInfo::kind`].
+pub const PER_ITEM: u32 = 4;
+
+/// A parameter.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct ParamInfo {
+    /// Size of this struct as the library knows it.
+    pub struct_size: usize,
+    /// Name, a valid Python identifier.
+    pub name: Text,
+    /// A [`ParamKind`].
+    pub kind: u32,
+    /// [`HAS_DEFAULT`], [`NULLABLE`], [`PER_ITEM`].
+    pub flags: u32,
+    /// Value if it is left out.
+    pub default: ParamValue,
+}
+
+/// A value for a parameter.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct ParamValue {
+    /// Size of this struct as its writer knows it.
+    pub struct_size: usize,
+    /// A [`ParamKind`].
+    pub kind: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// Value of kinds Bool, Int and Dtype.
+    pub integer: i64,
+    /// Value of kind Float.
+    pub real: f64,
+    /// Value of kinds Text, Ints and Floats.
+    pub data: *const c_void,
+    /// Number of bytes or numbers at `data`.
+    pub length: usize,
+}
+
+/// Where a call says what went wrong. The caller owns it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Message {
+    /// Size of this struct as the host knows it.
+    pub struct_size: usize,
+    /// Lowest failing item of the range; -1 if it is not about an item.
+    pub item: i64,
+    /// Room for text.
+    pub data: *mut u8,
+    /// Number of bytes at `data`.
+    pub capacity: usize,
+    /// Number of bytes written.
+    pub length: usize,
+}
+
+/// Where random numbers of the items come from: Philox4x64-10.
+///
+/// Item i has the key `key` and the counter (block, epoch, operation and occurrence, origin).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Random {
+    /// Size of this struct as the host knows it.
+    pub struct_size: usize,
+    /// Key of the run.
+    pub key: [u64; 2],
+    /// Hash of the operation, for items whose occurrence is 0.
+    pub operation: u64,
+    /// For each item its origin.
+    pub origins: *const u64,
+    /// For each item its epoch; null: all 0.
+    pub epochs: *const u64,
+    /// For each item the hash of (operation, occurrence); null: all `operation`.
+    pub operations: *const u64,
+}
+
+/// Services of the host.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Host {
+    /// Size of this struct as the host knows it.
+    pub struct_size: usize,
+    /// Minor version of the interface that the host was built against.
+    pub minor: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// Call `body(context, start, end)` on ranges that cover `0..n_items`, on all cores:
+    /// `(n_items, grain, body, context)`. Returns the lowest non-zero code of `body`, or 0.
+    pub parallel_for: Option<
+        unsafe extern "C" fn(
+            usize,
+            usize,
+            unsafe extern "C" fn(*mut c_void, usize, usize) -> i32,
+            *mut c_void,
+        ) -> i32,
+    >,
+}
+
+/// One call of a kernel on the items `start..end`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct RunCall {
+    /// Size of this struct as the host knows it.
+    pub struct_size: usize,
+    /// What `prepare` made.
+    pub plan: *const c_void,
+    /// What `new_state` made, for this call alone; null without `new_state`.
+    pub state: *mut c_void,
+    /// First item.
+    pub start: usize,
+    /// One behind the last item.
+    pub end: usize,
+    /// Inputs.
+    pub inputs: *const *const Operand,
+    /// Outputs.
+    pub outputs: *const *const Operand,
+    /// For each parameter its values per item, or null where it is constant.
+    pub params: *const *const Operand,
+    /// Not zero when the call should end early. May change at any time.
+    pub cancel: *const u8,
+    /// Randomness; null if the kernel does not ask for it.
+    pub random: *const Random,
+    /// Where to say what went wrong.
+    pub message: *mut Message,
+    /// Services of the host.
+    pub host: *const Host,
+}
+
+macro_rules! assert_layout {
+    ($($type:ty: $size:expr, $($field:ident $offset:expr),*;)*) => {
+        #[cfg(target_pointer_width = "64")]
+        const _: () = {
+            $(
+                // A struct may grow; what is there may not move.
+                assert!(size_of::<$type>() >= $size);
+                $(assert!(offset_of!($type, $field) == $offset);)*
+            )*
+        };
+    };
+}
+
+assert_layout! {
+    KernelTable: 72, magic 0, major 8, minor 12, struct_size 16, name 24, kernels 56, n_kernels 64;
+    KernelInfo: 152, name 8, doc 24, flags 40, inputs 48, outputs 64, params 80, prepare 96,
+        drop_plan 104, infer 112, infer_items 120, new_state 128, drop_state 136, run 144;
+    OperandInfo: 48, name 8, dtypes 24, type_variable 32, kinds 36, min_rank 40, max_rank 44;
+    OperandSpec: 88, kind 8, dtype 12, rank 16, shape 24;
+    Operand: 184, kind 8, dtype 12, rank 16, data 24, item_stride 32, shape 40, strides 104,
+        offsets 168, shapes 176;
+    ParamInfo: 80, name 8, kind 24, flags 28, default 32;
+    ParamValue: 48, kind 8, integer 16, real 24, data 32, length 40;
+    Message: 40, item 8, data 16, capacity 24, length 32;
+    Random: 56, key 8, operation 24, origins 32, epochs 40, operations 48;
+    Host: 24, minor 8, parallel_for 16;
+    RunCall: 96, plan 8, state 16, start 24, end 32, inputs 40, outputs 48, params 56, cancel 64,
+        random 72, message 80, host 88;
+}
+
+/// Sizes of the structs in version 0.1, below which a table is refused.
+pub mod first {
+    /// Of [`KernelTable`](super::KernelTable).
+    pub const KERNEL_TABLE: usize = 72;
+    /// Of [`KernelInfo`](super::KernelInfo).
+    pub const KERNEL_INFO: usize = 152;
+    /// Of [`OperandInfo`](super::OperandInfo).
+    pub const OPERAND_INFO: usize = 48;
+    /// Of [`ParamInfo`](super::ParamInfo).
+    pub const PARAM_INFO: usize = 80;
+}
+
+impl Text {
+    /// Text that lives as long as the process.
+    pub const fn new(text: &'static str) -> Self {
+        Self {
+            data: text.as_ptr(),
+            length: text.len(),
+        }
+    }
+}
+
+impl ParamValue {
+    /// The value None.
+    pub const NONE: Self = Self {
+        struct_size: size_of::<Self>(),
+        kind: ParamKind::None as u32,
+        reserved: 0,
+        integer: 0,
+        real: 0.0,
+        data: std::ptr::null(),
+        length: 0,
+    };
+}
+
+/// A struct of constants in static memory: the pointers inside point to static memory too.
+#[repr(transparent)]
+#[derive(Debug)]
+pub struct Static<T>(pub T);
+
+// SAFETY: instances are immutable statics whose pointers lead to immutable statics.
+unsafe impl<T> Sync for Static<T> {}

@@ -1,0 +1,379 @@
+//! What the code that `#[kernel]` writes calls: the boundary between C and Rust.
+
+use crate::abi::{self, Message, Operand, OperandSpec, ParamValue, Random, RunCall};
+use crate::{Dtype, Error, Result, Value};
+use std::any::Any;
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// A struct of the interface: it starts with its size, and zero means "not there" in each field.
+///
+/// # Safety
+/// The type is `repr(C)`, starts with a `usize` that is its size, and may be all zeros.
+pub unsafe trait Sized0: Copy {}
+
+macro_rules! sized {
+    ($($type:ty),*) => {
+        $(
+            // SAFETY: see the definition; all fields are numbers, pointers or `Option` of them.
+            unsafe impl Sized0 for $type {}
+        )*
+    };
+}
+
+sized!(
+    abi::KernelInfo,
+    abi::OperandInfo,
+    abi::ParamInfo,
+    Operand,
+    OperandSpec,
+    ParamValue,
+    Random,
+    RunCall,
+    abi::Host
+);
+
+/// Copy a struct that may be shorter or longer than this side knows it.
+///
+/// # Safety
+/// `source` points to as many bytes as its first field says.
+pub unsafe fn copy<T: Sized0>(source: *const T) -> T {
+    // SAFETY: `Sized0` allows all zeros, and the smaller of both sizes is copied.
+    unsafe {
+        let mut target: T = std::mem::zeroed();
+        let theirs = source.cast::<usize>().read();
+        let bytes = theirs.min(size_of::<T>());
+        ptr::copy_nonoverlapping(source.cast::<u8>(), (&raw mut target).cast::<u8>(), bytes);
+        target
+    }
+}
+
+/// Why a run ended before its last item.
+pub enum Stop {
+    /// The host asked for it.
+    Cancelled,
+    /// An item failed.
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// One call of `run`, as the kernel's side sees it.
+pub struct Call {
+    raw: RunCall,
+    current: Cell<usize>,
+}
+
+impl Call {
+    /// Input number `number`.
+    pub fn input(&self, number: usize) -> Operand {
+        // SAFETY: the host gives one operand for each input of the kernel.
+        unsafe { copy(*self.raw.inputs.add(number)) }
+    }
+
+    /// Output number `number`.
+    pub fn output(&self, number: usize) -> Operand {
+        // SAFETY: the host gives one operand for each output of the kernel.
+        unsafe { copy(*self.raw.outputs.add(number)) }
+    }
+
+    /// Values per item of parameter `number`, if it is not constant.
+    pub fn param(&self, number: usize) -> Option<Operand> {
+        if self.raw.params.is_null() {
+            return None;
+        }
+        // SAFETY: the host gives a pointer, maybe null, for each parameter of the kernel.
+        unsafe {
+            let operand = *self.raw.params.add(number);
+            (!operand.is_null()).then(|| copy(operand))
+        }
+    }
+
+    /// What `prepare` made.
+    ///
+    /// # Safety
+    /// `P` is the type of the kernel's plan.
+    pub unsafe fn plan<P>(&self) -> &P {
+        // SAFETY: the host passes the plan that `prepare` of this kernel returned.
+        unsafe { &*self.raw.plan.cast::<P>() }
+    }
+
+    /// What `new_state` made.
+    ///
+    /// # Safety
+    /// `S` is the type of the kernel's state, and this is called once in a call.
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "the host lends the state to one call at a time"
+    )]
+    pub unsafe fn state<S>(&self) -> &mut S {
+        // SAFETY: the host passes a state that `new_state` of this kernel returned.
+        unsafe { &mut *self.raw.state.cast::<S>() }
+    }
+
+    /// Call `body` for each item until one fails or the host wants the call to end.
+    #[inline]
+    pub fn each(&self, mut body: impl FnMut(usize) -> Result<()>) -> std::result::Result<(), Stop> {
+        for item in self.raw.start..self.raw.end {
+            if self.is_cancelled() {
+                return Err(Stop::Cancelled);
+            }
+            self.current.set(item);
+            body(item)?;
+        }
+        Ok(())
+    }
+
+    fn is_cancelled(&self) -> bool {
+        // SAFETY: the flag lives as long as the call, and all write it atomically.
+        !self.raw.cancel.is_null()
+            && unsafe { AtomicU8::from_ptr(self.raw.cancel.cast_mut()) }.load(Ordering::Relaxed)
+                != 0
+    }
+}
+
+/// The item that a kernel is at; a parameter of type `Item` receives it.
+#[derive(Clone, Copy)]
+pub struct Item<'a> {
+    call: &'a Call,
+    index: usize,
+}
+
+/// The place of an item's random numbers in Philox4x64-10.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RandomPlace {
+    /// Key of the run.
+    pub key: [u64; 2],
+    /// Counter of the item's first block; block b adds b to the first number.
+    pub counter: [u64; 4],
+}
+
+impl<'a> Item<'a> {
+    /// Item `index` of a call.
+    pub fn new(call: &'a Call, index: usize) -> Self {
+        Self { call, index }
+    }
+
+    /// Position of the item in the batch.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Whether the run should end; a kernel that takes long for one item looks now and then.
+    pub fn is_cancelled(&self) -> bool {
+        self.call.is_cancelled()
+    }
+
+    /// Where the item's random numbers are; None if the host gave no randomness.
+    pub fn random_place(&self) -> Option<RandomPlace> {
+        if self.call.raw.random.is_null() {
+            return None;
+        }
+        // SAFETY: the host gives arrays with a number for each item, or null.
+        unsafe {
+            let random = copy(self.call.raw.random);
+            let at = |numbers: *const u64, otherwise| {
+                if numbers.is_null() {
+                    otherwise
+                } else {
+                    *numbers.add(self.index)
+                }
+            };
+            let epoch = at(random.epochs, 0);
+            let operation = at(random.operations, random.operation);
+            let origin = at(random.origins, self.index as u64);
+            Some(RandomPlace {
+                key: random.key,
+                counter: [0, epoch, operation, origin],
+            })
+        }
+    }
+}
+
+/// Run `body`, turn what it returns into a code and a message, and let no panic out.
+///
+/// # Safety
+/// `call` comes from the host and fits the kernel.
+pub unsafe fn run(
+    call: *const RunCall,
+    body: impl FnOnce(&Call) -> std::result::Result<(), Stop>,
+) -> i32 {
+    // SAFETY: promised by the caller.
+    let call = unsafe {
+        let raw = copy(call);
+        Call {
+            raw,
+            current: Cell::new(raw.start),
+        }
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(|| body(&call)));
+    let item = call.current.get() as i64;
+    // SAFETY: the message is the host's or null.
+    unsafe {
+        match outcome {
+            Ok(Ok(())) => abi::OK,
+            Ok(Err(Stop::Cancelled)) => abi::CANCELLED,
+            Ok(Err(Stop::Failed(error))) => {
+                say(call.raw.message, item, &error.to_string());
+                abi::FAILED
+            }
+            Err(payload) => {
+                say(call.raw.message, item, panic_text(&*payload));
+                abi::PANICKED
+            }
+        }
+    }
+}
+
+/// Like [`run`], for the calls that are not about items.
+///
+/// # Safety
+/// `message` is null or comes from the host.
+pub unsafe fn guard(message: *mut Message, body: impl FnOnce() -> Result<()>) -> i32 {
+    let outcome = catch_unwind(AssertUnwindSafe(body));
+    // SAFETY: promised by the caller.
+    unsafe {
+        match outcome {
+            Ok(Ok(())) => abi::OK,
+            Ok(Err(error)) => {
+                say(message, -1, &error.to_string());
+                abi::FAILED
+            }
+            Err(payload) => {
+                say(message, -1, panic_text(&*payload));
+                abi::PANICKED
+            }
+        }
+    }
+}
+
+/// Drop what [`keep`] made.
+///
+/// # Safety
+/// `pointer` comes from `keep::<T>` and is not used again.
+pub unsafe fn forget<T>(pointer: *mut c_void) {
+    // A destructor that panics must not unwind into the host.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: promised by the caller.
+        drop(unsafe { Box::from_raw(pointer.cast::<T>()) });
+    }));
+}
+
+/// Put a value where the host can hold it.
+pub fn keep<T>(value: T) -> *mut c_void {
+    Box::into_raw(Box::new(value)).cast()
+}
+
+/// Value of parameter `number`, with its name in the error.
+///
+/// # Safety
+/// `values` holds a pointer for each parameter of the kernel.
+pub unsafe fn parse<P: crate::Param>(
+    values: *const *const ParamValue,
+    number: usize,
+    name: &str,
+) -> Result<P> {
+    // SAFETY: promised by the caller.
+    let value = unsafe { Value::read(&copy(*values.add(number))) };
+    value
+        .and_then(P::from_value)
+        .map_err(|error| Error::new(format!("{name}: {error}")))
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> &str {
+    payload
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without a message")
+}
+
+/// Write a message, cut at a character if there is not enough room.
+///
+/// # Safety
+/// `message` is null or valid, and its buffer has the room it says.
+unsafe fn say(message: *mut Message, item: i64, text: &str) {
+    if message.is_null() {
+        return;
+    }
+    // SAFETY: promised by the caller.
+    unsafe {
+        let message = &mut *message;
+        let length = text.floor_char_boundary(message.capacity.min(text.len()));
+        if !message.data.is_null() {
+            ptr::copy_nonoverlapping(text.as_ptr(), message.data, length);
+            message.length = length;
+        }
+        message.item = item;
+    }
+}
+
+/// Dtype and shape of one item of an operand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// Element type.
+    pub dtype: Dtype,
+    /// Lengths, -1 where they vary from item to item.
+    pub shape: Vec<i64>,
+}
+
+/// Read the specs of inputs.
+///
+/// # Safety
+/// `specs` holds `count` pointers to specs.
+pub unsafe fn read_specs(specs: *const *const OperandSpec, count: usize) -> Result<Vec<Spec>> {
+    (0..count)
+        .map(|number| {
+            // SAFETY: promised by the caller.
+            let spec = unsafe { copy(*specs.add(number)) };
+            let dtype = Dtype::from_code(spec.dtype).ok_or_else(|| Error::new("unknown dtype"))?;
+            let shape = spec
+                .shape
+                .get(..spec.rank as usize)
+                .ok_or_else(|| Error::new("too many axes"))?;
+            Ok(Spec {
+                dtype,
+                shape: shape.to_vec(),
+            })
+        })
+        .collect()
+}
+
+/// Write the specs of outputs.
+///
+/// # Safety
+/// `specs` holds `count` pointers to specs of the host.
+pub unsafe fn write_specs(
+    specs: *const *mut OperandSpec,
+    count: usize,
+    values: &[Spec],
+) -> Result<()> {
+    if values.len() != count {
+        return Err(Error::new(format!(
+            "{} outputs inferred, not {count}",
+            values.len()
+        )));
+    }
+    for (number, value) in values.iter().enumerate() {
+        if value.shape.len() > abi::MAX_RANK {
+            return Err(Error::new(format!(
+                "an output of {} axes",
+                value.shape.len()
+            )));
+        }
+        // SAFETY: promised by the caller.
+        let spec = unsafe { &mut **specs.add(number) };
+        spec.kind = abi::DENSE;
+        spec.dtype = value.dtype as u32;
+        spec.rank = value.shape.len() as u32;
+        spec.shape[..value.shape.len()].copy_from_slice(&value.shape);
+    }
+    Ok(())
+}
