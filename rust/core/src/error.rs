@@ -41,6 +41,9 @@ pub enum Error {
         /// What happened to it.
         source: Box<Error>,
     },
+    /// A library of kernels cannot be used (Python: `ImportError`).
+    #[error("{0}")]
+    Library(String),
     /// Native code panicked (Python: `RuntimeError`).
     #[error("{0}")]
     Panic(String),

@@ -8,5 +8,7 @@ pub mod io;
 pub mod memory;
 pub mod order;
 pub mod random;
+pub mod kernel;
+pub mod kernels;
 
 pub use error::{Error, Result};

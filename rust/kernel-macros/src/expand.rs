@@ -23,7 +23,7 @@ pub fn expand(signature: &Signature) -> Result<TokenStream> {
         signature.params.len(),
     );
     let (new_state, drop_state) = if signature.state.is_some() {
-        (quote!(Some(new_state)), quote!(Some(drop_state)))
+        (quote!(Some(kernel_new_state)), quote!(Some(kernel_drop_state)))
     } else {
         (quote!(None), quote!(None))
     };
@@ -69,13 +69,13 @@ pub fn expand(signature: &Signature) -> Result<TokenStream> {
                 n_outputs: #n_outputs,
                 params: (&raw const PARAMS.0).cast(),
                 n_params: #n_params,
-                prepare: Some(prepare),
-                drop_plan: Some(drop_plan),
-                infer: Some(infer),
+                prepare: Some(kernel_prepare),
+                drop_plan: Some(kernel_drop_plan),
+                infer: Some(kernel_infer),
                 infer_items: None,
                 new_state: #new_state,
                 drop_state: #drop_state,
-                run: Some(run),
+                run: Some(kernel_run),
             });
         }
     })
@@ -119,7 +119,7 @@ fn plan(signature: &Signature) -> TokenStream {
             #(pub #names: #types,)*
         }
 
-        unsafe extern "C" fn prepare(
+        unsafe extern "C" fn kernel_prepare(
             values: *const *const abi::ParamValue,
             count: usize,
             plan: *mut *mut c_void,
@@ -140,7 +140,7 @@ fn plan(signature: &Signature) -> TokenStream {
             }
         }
 
-        unsafe extern "C" fn drop_plan(plan: *mut c_void) {
+        unsafe extern "C" fn kernel_drop_plan(plan: *mut c_void) {
             unsafe { call::forget::<Plan>(plan) }
         }
     }
@@ -159,7 +159,7 @@ fn infer(signature: &Signature) -> Result<TokenStream> {
         quote!(let specs = ::std::vec![#(#specs),*];)
     };
     Ok(quote! {
-        unsafe extern "C" fn infer(
+        unsafe extern "C" fn kernel_infer(
             plan: *const c_void,
             inputs: *const *const abi::OperandSpec,
             outputs: *const *mut abi::OperandSpec,
@@ -248,7 +248,7 @@ fn run(signature: &Signature) -> TokenStream {
     });
     let dispatch = dispatch(signature);
     quote! {
-        fn typed #generics (call: &call::Call) -> ::core::result::Result<(), call::Stop> #bounds {
+        fn kernel_typed #generics (call: &call::Call) -> ::core::result::Result<(), call::Stop> #bounds {
             unsafe {
                 let plan = call.plan::<Plan>();
                 #setup
@@ -256,7 +256,7 @@ fn run(signature: &Signature) -> TokenStream {
             }
         }
 
-        unsafe extern "C" fn run(call: *const abi::RunCall) -> i32 {
+        unsafe extern "C" fn kernel_run(call: *const abi::RunCall) -> i32 {
             unsafe {
                 call::run(call, |call| {
                     #dispatch
@@ -319,10 +319,10 @@ fn pass(param: &Parameter, number: usize) -> TokenStream {
     }
 }
 
-/// Call `typed` with the types that the operands have.
+/// Call `kernel_typed` with the types that the operands have.
 fn dispatch(signature: &Signature) -> TokenStream {
     if signature.options.types.is_empty() {
-        return quote!(typed(call));
+        return quote!(kernel_typed(call));
     }
     let bound = signature
         .options
@@ -354,7 +354,7 @@ fn dispatch(signature: &Signature) -> TokenStream {
     let arms = combinations.iter().map(|types| {
         quote! {
             if dtypes == [#(<#types as sdk::Element>::DTYPE as u32),*] {
-                return typed::<#(#types),*>(call);
+                return kernel_typed::<#(#types),*>(call);
             }
         }
     });
@@ -370,7 +370,7 @@ fn state(signature: &Signature) -> TokenStream {
         return TokenStream::new();
     };
     quote! {
-        unsafe extern "C" fn new_state(
+        unsafe extern "C" fn kernel_new_state(
             _plan: *const c_void,
             state: *mut *mut c_void,
             message: *mut abi::Message,
@@ -385,7 +385,7 @@ fn state(signature: &Signature) -> TokenStream {
             }
         }
 
-        unsafe extern "C" fn drop_state(state: *mut c_void) {
+        unsafe extern "C" fn kernel_drop_state(state: *mut c_void) {
             unsafe { call::forget::<#state>(state) }
         }
     }

@@ -2,7 +2,8 @@
 
 use ironbatch_core::Error;
 use pyo3::exceptions::{
-    PyIndexError, PyKeyboardInterrupt, PyMemoryError, PyOSError, PyRuntimeError, PyTypeError,
+    PyImportError, PyIndexError, PyKeyboardInterrupt, PyMemoryError, PyOSError, PyRuntimeError,
+    PyTypeError,
     PyValueError,
 };
 use pyo3::prelude::*;
@@ -28,6 +29,7 @@ pub fn to_python(error: Error) -> PyErr {
             None => PyOSError::new_err(format!("{context}: {source}")),
         },
         Error::Memory(message) => PyMemoryError::new_err(message),
+        Error::Library(message) => PyImportError::new_err(message),
         Error::Panic(message) => PyRuntimeError::new_err(message),
         Error::Interrupted => PyKeyboardInterrupt::new_err(()),
         other => PyValueError::new_err(other.to_string()),

@@ -1,0 +1,198 @@
+//! A kernel as its table describes it.
+
+use crate::{Error, Result};
+use ironbatch_kernel::abi::{self, KernelInfo, ParamKind};
+use ironbatch_kernel::{Dtype, Value};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What an input or output may be.
+#[derive(Clone, Debug)]
+pub struct OperandType {
+    /// Name.
+    pub name: String,
+    /// Element types it may have.
+    pub dtypes: Vec<Dtype>,
+    /// Operands with the same number, if not 0, have the same element type.
+    pub type_variable: u32,
+    /// Lowest number of axes of an item.
+    pub min_rank: usize,
+    /// Highest number of axes of an item.
+    pub max_rank: usize,
+}
+
+/// A parameter.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// Name.
+    pub name: String,
+    /// Kind of its values.
+    pub kind: ParamKind,
+    /// Whether it may be None.
+    pub nullable: bool,
+    /// Whether it may be given per item.
+    pub per_item: bool,
+    /// Its value if it is left out; None if it must be given.
+    pub default: Option<Value>,
+}
+
+impl Parameter {
+    /// The kind of a number of the interface.
+    pub(super) fn kind_of(code: u32) -> Option<ParamKind> {
+        [
+            ParamKind::Bool,
+            ParamKind::Int,
+            ParamKind::Float,
+            ParamKind::Text,
+            ParamKind::Ints,
+            ParamKind::Floats,
+            ParamKind::Dtype,
+            ParamKind::Any,
+        ]
+        .into_iter()
+        .find(|kind| *kind as u32 == code)
+    }
+
+    /// What values are called in messages and signatures.
+    pub fn type_name(&self) -> &'static str {
+        match self.kind {
+            ParamKind::None => "None",
+            ParamKind::Bool => "bool",
+            ParamKind::Int => "int",
+            ParamKind::Float => "float",
+            ParamKind::Text => "str",
+            ParamKind::Ints => "Sequence[int]",
+            ParamKind::Floats => "Sequence[float]",
+            ParamKind::Dtype => "DTypeLike",
+            ParamKind::Any => "object",
+        }
+    }
+
+    /// The element type of values given per item.
+    pub fn item_dtype(&self) -> Option<Dtype> {
+        match self.kind {
+            _ if !self.per_item => None,
+            ParamKind::Bool => Some(Dtype::Bool),
+            ParamKind::Int => Some(Dtype::I64),
+            ParamKind::Float => Some(Dtype::F64),
+            _ => None,
+        }
+    }
+
+    /// A value as the kernel wants it: whole numbers do for numbers, one number for a sequence.
+    pub fn coerce(&self, value: Value) -> Result<Value> {
+        Ok(match (self.kind, value) {
+            (ParamKind::Any, value) => value,
+            (_, Value::None) if self.nullable => Value::None,
+            (ParamKind::Bool, value @ Value::Bool(_))
+            | (ParamKind::Int, value @ Value::Int(_))
+            | (ParamKind::Float, value @ Value::Float(_))
+            | (ParamKind::Text, value @ Value::Text(_))
+            | (ParamKind::Ints, value @ Value::Ints(_))
+            | (ParamKind::Floats, value @ Value::Floats(_))
+            | (ParamKind::Dtype, value @ Value::Dtype(_)) => value,
+            (ParamKind::Float, Value::Int(number)) => Value::Float(number as f64),
+            (ParamKind::Ints, Value::Int(number)) => Value::Ints(vec![number]),
+            (ParamKind::Floats, Value::Int(number)) => Value::Floats(vec![number as f64]),
+            (ParamKind::Floats, Value::Float(number)) => Value::Floats(vec![number]),
+            (ParamKind::Floats, Value::Ints(numbers)) => {
+                Value::Floats(numbers.into_iter().map(|number| number as f64).collect())
+            }
+            // An empty Python sequence has no telling type.
+            (ParamKind::Ints, Value::Floats(numbers)) if numbers.is_empty() => {
+                Value::Ints(Vec::new())
+            }
+            (ParamKind::Dtype, Value::Text(name)) => match Dtype::from_name(&name) {
+                Some(dtype) => Value::Dtype(dtype),
+                None => {
+                    return Err(Error::Type(format!(
+                        "{}={name}: not a dtype that kernels know",
+                        self.name
+                    )));
+                }
+            },
+            (_, value) => {
+                return Err(Error::Type(format!(
+                    "{}={}: expected {}{}",
+                    self.name,
+                    super::signature::literal(&value),
+                    self.type_name(),
+                    if self.nullable { " or None" } else { "" },
+                )));
+            }
+        })
+    }
+}
+
+/// A kernel: what it takes, what it gives, and how to call it.
+#[derive(Debug)]
+pub struct Kernel {
+    /// Name, a valid Python identifier.
+    pub name: String,
+    /// Documentation.
+    pub doc: String,
+    /// What goes in.
+    pub inputs: Vec<OperandType>,
+    /// What comes out.
+    pub outputs: Vec<OperandType>,
+    /// Parameters.
+    pub params: Vec<Parameter>,
+    pub(super) info: KernelInfo,
+    /// Measured picoseconds per byte that an item touches; 0 before the first run.
+    cost: AtomicU64,
+}
+
+// SAFETY: the pointers in `info` lead to constants and to functions that the interface requires
+// to be callable from any thread.
+unsafe impl Send for Kernel {}
+// SAFETY: as above.
+unsafe impl Sync for Kernel {}
+
+impl Kernel {
+    pub(super) fn new(
+        name: String,
+        doc: String,
+        info: KernelInfo,
+        inputs: Vec<OperandType>,
+        outputs: Vec<OperandType>,
+        params: Vec<Parameter>,
+    ) -> Self {
+        Self {
+            name,
+            doc,
+            inputs,
+            outputs,
+            params,
+            info,
+            cost: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether the kernel treats each element by itself.
+    pub fn is_elementwise(&self) -> bool {
+        self.info.flags & abi::ELEMENTWISE != 0
+    }
+
+    /// Whether the kernel draws random numbers.
+    pub fn is_random(&self) -> bool {
+        self.info.flags & abi::RANDOM != 0
+    }
+
+    /// Nanoseconds that an item touching so many bytes is expected to take, once measured.
+    pub(super) fn expected_nanoseconds(&self, item_bytes: usize) -> Option<u64> {
+        let cost = self.cost.load(Ordering::Relaxed);
+        (cost != 0).then(|| (cost.saturating_mul(item_bytes as u64) / 1000).max(1))
+    }
+
+    /// Learn from a run. Racing runs may lose a measurement, which does no harm.
+    pub(super) fn learn(&self, nanoseconds: u64, n_items: u64, item_bytes: usize) {
+        let bytes = n_items.saturating_mul(item_bytes as u64).max(1);
+        let measured = (nanoseconds.saturating_mul(1000) / bytes).max(1);
+        let known = self.cost.load(Ordering::Relaxed);
+        let mixed = if known == 0 {
+            measured
+        } else {
+            known - known / 4 + measured / 4
+        };
+        self.cost.store(mixed.max(1), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,192 @@
+//! Memory that a kernel is to work on, and what has to hold before it may.
+
+use ironbatch_kernel::Dtype;
+use ironbatch_kernel::abi::{self, MAX_RANK};
+
+/// An array of items. Strides are in bytes.
+///
+/// Whoever makes one promises that all elements the strides lead to lie in memory that stays
+/// valid while a plan runs on it, and that may be written if it says so. Everything else is
+/// checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    pub(super) data: *mut u8,
+    pub(super) dtype: Dtype,
+    pub(super) n_items: usize,
+    pub(super) item_stride: isize,
+    pub(super) rank: usize,
+    pub(super) shape: [i64; MAX_RANK],
+    pub(super) strides: [isize; MAX_RANK],
+    pub(super) writable: bool,
+}
+
+// SAFETY: a description; the promise of its maker covers all threads.
+unsafe impl Send for Memory {}
+// SAFETY: as above.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    /// Describe an array whose first axis counts items; None if it has too many axes or none.
+    ///
+    /// # Safety
+    /// See the type.
+    pub unsafe fn of_items(
+        data: *mut u8,
+        dtype: Dtype,
+        shape: &[usize],
+        strides: &[isize],
+        writable: bool,
+    ) -> Option<Self> {
+        let (&n_items, shape) = shape.split_first()?;
+        let (&item_stride, strides) = strides.split_first()?;
+        // SAFETY: promised by the caller.
+        let item = unsafe { Self::of_one(data, dtype, shape, strides, writable) }?;
+        Some(Self {
+            n_items,
+            item_stride,
+            ..item
+        })
+    }
+
+    /// Describe an array that is the same for every item; None if it has too many axes.
+    ///
+    /// # Safety
+    /// See the type.
+    pub unsafe fn of_one(
+        data: *mut u8,
+        dtype: Dtype,
+        shape: &[usize],
+        strides: &[isize],
+        writable: bool,
+    ) -> Option<Self> {
+        if shape.len() > MAX_RANK || shape.len() != strides.len() {
+            return None;
+        }
+        let mut memory = Self {
+            data,
+            dtype,
+            n_items: usize::MAX,
+            item_stride: 0,
+            rank: shape.len(),
+            shape: [0; MAX_RANK],
+            strides: [0; MAX_RANK],
+            writable,
+        };
+        for (axis, (&length, &stride)) in shape.iter().zip(strides).enumerate() {
+            memory.shape[axis] = i64::try_from(length).ok()?;
+            memory.strides[axis] = stride;
+        }
+        Some(memory)
+    }
+
+    /// Lengths of an item.
+    pub fn shape(&self) -> &[i64] {
+        &self.shape[..self.rank]
+    }
+
+    pub(super) fn item_bytes(&self) -> usize {
+        self.shape()
+            .iter()
+            .fold(self.dtype.size(), |product, &length| {
+                product.saturating_mul(length as usize)
+            })
+    }
+
+    fn axes(&self, n_items: usize) -> impl Iterator<Item = (usize, isize)> + '_ {
+        let axes = self.shape[..self.rank]
+            .iter()
+            .zip(&self.strides[..self.rank]);
+        std::iter::once((n_items, self.item_stride))
+            .chain(axes.map(|(&length, &stride)| (length as usize, stride)))
+    }
+
+    /// Whether pointer and strides suit the element type.
+    pub(super) fn is_aligned(&self, n_items: usize) -> bool {
+        let size = self.dtype.size();
+        self.is_empty(n_items)
+            || (self.data.addr().is_multiple_of(size)
+                && self
+                    .axes(n_items)
+                    .all(|(length, stride)| length <= 1 || stride % size as isize == 0))
+    }
+
+    fn is_empty(&self, n_items: usize) -> bool {
+        self.axes(n_items).any(|(length, _)| length == 0)
+    }
+
+    /// Lowest address and one behind the highest, of the first `n_items`; None if that overflows.
+    fn extent(&self, n_items: usize) -> Option<(usize, usize)> {
+        let (mut low, mut high) = (self.data.addr(), self.data.addr());
+        for (length, stride) in self.axes(n_items) {
+            let span = stride.unsigned_abs().checked_mul(length.checked_sub(1)?)?;
+            if stride < 0 {
+                low = low.checked_sub(span)?;
+            } else {
+                high = high.checked_add(span)?;
+            }
+        }
+        Some((low, high.checked_add(self.dtype.size())?))
+    }
+
+    /// Extent of item 0; None if it is empty.
+    pub(super) fn extent_of_one(&self) -> Option<(usize, usize)> {
+        if self.is_empty(1) {
+            None
+        } else {
+            self.extent(1)
+        }
+    }
+
+    /// Whether the strides stay within the address space.
+    pub(super) fn is_bounded(&self, n_items: usize) -> bool {
+        self.is_empty(n_items) || (!self.data.is_null() && self.extent(n_items).is_some())
+    }
+
+    /// Whether both may share a byte: their extents meet.
+    pub(super) fn overlaps(&self, other: &Self, n_items: usize) -> bool {
+        if self.is_empty(n_items) || other.is_empty(n_items) {
+            return false;
+        }
+        match (self.extent(n_items), other.extent(n_items)) {
+            (Some(ours), Some(theirs)) => ours.0 < theirs.1 && theirs.0 < ours.1,
+            _ => true,
+        }
+    }
+
+    /// Whether two elements of it may be the same memory: axes do not nest into each other.
+    pub(super) fn overlaps_itself(&self, n_items: usize) -> bool {
+        if self.is_empty(n_items) {
+            return false;
+        }
+        let mut axes: Vec<_> = self
+            .axes(n_items)
+            .filter(|&(length, _)| length > 1)
+            .map(|(length, stride)| (stride.unsigned_abs(), length))
+            .collect();
+        axes.sort_unstable();
+        let mut inner = self.dtype.size();
+        for (stride, length) in axes {
+            if stride < inner {
+                return true;
+            }
+            inner = stride.saturating_mul(length - 1).saturating_add(inner);
+        }
+        false
+    }
+
+    pub(super) fn operand(&self) -> abi::Operand {
+        abi::Operand {
+            struct_size: size_of::<abi::Operand>(),
+            kind: abi::DENSE,
+            dtype: self.dtype as u32,
+            rank: self.rank as u32,
+            reserved: 0,
+            data: self.data,
+            item_stride: self.item_stride,
+            shape: self.shape,
+            strides: self.strides,
+            offsets: std::ptr::null(),
+            shapes: std::ptr::null(),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The host's side of the kernel interface: loading, binding, checking, running.
+//!
+//! A [`Kernel`] comes from a table, a [`Plan`] is a kernel with its constant parameters parsed,
+//! and [`Plan::run`] calls it on ranges of items of checked memory, on all cores. Built-in kernels
+//! come through a table like everybody's.
+
+mod definition;
+mod library;
+mod memory;
+mod plan;
+mod run;
+mod signature;
+mod table;
+
+pub use definition::{Kernel, OperandType, Parameter};
+pub use ironbatch_kernel::{Dtype, Spec, Value};
+pub use library::{load, read_table};
+pub use memory::Memory;
+pub use plan::Plan;
+pub use run::{RandomSource, Request};
+pub use table::Library;
+
+use std::sync::{Arc, OnceLock};
+
+/// The kernels that come with ironbatch.
+pub fn built_in() -> crate::Result<&'static [Arc<Kernel>]> {
+    static KERNELS: OnceLock<Vec<Arc<Kernel>>> = OnceLock::new();
+    if let Some(kernels) = KERNELS.get() {
+        return Ok(kernels);
+    }
+    // SAFETY: the table is one of this very crate, in static memory.
+    let library = unsafe { read_table(&raw const crate::kernels::TABLE.0, "ironbatch") }?;
+    Ok(KERNELS.get_or_init(|| library.kernels))
+}
+
+#[cfg(test)]
+mod tests;

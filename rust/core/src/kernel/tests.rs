@@ -1,0 +1,276 @@
+use super::*;
+use crate::Error;
+use proptest::prelude::*;
+use std::ptr;
+
+fn kernel(name: &str) -> Arc<Kernel> {
+    built_in()
+        .unwrap()
+        .iter()
+        .find(|kernel| kernel.name == name)
+        .cloned()
+        .unwrap()
+}
+
+fn bind(name: &str, params: &[(&str, Value)]) -> crate::Result<Plan> {
+    let params = params
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect();
+    kernel(name).bind(params, &[])
+}
+
+/// Items of a vector, one axis each.
+fn memory<T: ironbatch_kernel::Element>(data: &mut [T], n_items: usize) -> Memory {
+    let length = data.len() / n_items.max(1);
+    let size = size_of::<T>() as isize;
+    let strides = [length as isize * size, size];
+    let (shape, data) = ([n_items, length], data.as_mut_ptr().cast());
+    // SAFETY: the vector outlives the test.
+    unsafe { Memory::of_items(data, T::DTYPE, &shape, &strides, true) }.unwrap()
+}
+
+fn request<'a>(n_items: usize, inputs: &'a [Memory], outputs: &'a [Memory]) -> Request<'a> {
+    Request {
+        n_items,
+        inputs,
+        outputs,
+        params: &[],
+        random: None,
+    }
+}
+
+#[test]
+fn a_built_in_kernel_runs_over_all_items() {
+    let mut x: Vec<u8> = (0..=255).cycle().take(1_000 * 3).collect();
+    let mut out = vec![0_u8; x.len()];
+    let plan = bind("invert", &[]).unwrap();
+    for _ in 0..20 {
+        let (inputs, outputs) = ([memory(&mut x, 1_000)], [memory(&mut out, 1_000)]);
+        plan.run(&request(1_000, &inputs, &outputs)).unwrap();
+        assert!(x.iter().zip(&out).all(|(x, out)| *out == 255 - x));
+    }
+}
+
+#[test]
+fn a_signature_is_python() {
+    assert_eq!(
+        kernel("clip").signature(),
+        "clip(x, *, low: float | None = None, high: float | None = None)"
+    );
+}
+
+#[test]
+fn wrong_parameters_show_the_signature() {
+    for params in [
+        vec![("lo", Value::Int(1))],
+        vec![("low", Value::Text("a".into()))],
+        vec![("low", Value::Int(1)), ("low", Value::Int(1))],
+    ] {
+        let message = bind("clip", &params).unwrap_err().to_string();
+        assert!(message.contains("clip(x, *, low"), "{message}");
+    }
+    assert!(
+        bind("cast", &[])
+            .unwrap_err()
+            .to_string()
+            .contains("dtype is missing")
+    );
+}
+
+#[test]
+fn a_failing_item_is_named() {
+    let kernel = kernel("clip");
+    let plan = kernel.bind(vec![], &["low".to_owned()]).unwrap();
+    let mut x = vec![0.0_f32; 100];
+    let mut out = x.clone();
+    let mut low: Vec<f64> = vec![0.0; 100];
+    low[60] = f64::NAN;
+    low[30] = f64::NAN;
+    let per_item =
+        // SAFETY: the vector outlives the run.
+        unsafe { Memory::of_items(low.as_mut_ptr().cast(), Dtype::F64, &[100], &[8], false) };
+    let (inputs, outputs) = ([memory(&mut x, 100)], [memory(&mut out, 100)]);
+    let params = [per_item.unwrap()];
+    let failed = plan.run(&Request {
+        params: &params,
+        ..request(100, &inputs, &outputs)
+    });
+    let Err(Error::Item {
+        position: 30,
+        source,
+    }) = failed
+    else {
+        panic!("{failed:?}")
+    };
+    assert_eq!(source.to_string(), "clip: low is NaN");
+}
+
+#[test]
+fn overlapping_memory_is_refused() {
+    let mut x = vec![0_u8; 100];
+    let plan = bind("invert", &[]).unwrap();
+    let inputs = [memory(&mut x, 10)];
+    let failed = plan.run(&request(10, &inputs, &inputs)).unwrap_err();
+    assert_eq!(failed.to_string(), "invert: out overlaps x in memory");
+}
+
+#[test]
+fn memory_that_does_not_fit_is_refused() {
+    let (mut x, mut out, mut short) = (vec![0_i16; 40], vec![0_i16; 40], vec![0_i16; 36]);
+    let plan = bind("invert", &[]).unwrap();
+    let (x, out, short) = (
+        memory(&mut x, 10),
+        memory(&mut out, 10),
+        memory(&mut short, 9),
+    );
+    let refused = |inputs: Memory, output: Memory| {
+        plan.run(&request(10, &[inputs], &[output]))
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(refused(x, short).contains("has 9 items, not 10"));
+    assert!(
+        refused(
+            x,
+            Memory {
+                writable: false,
+                ..out
+            }
+        )
+        .contains("read-only")
+    );
+    assert!(
+        refused(
+            x,
+            Memory {
+                item_stride: 0,
+                ..out
+            }
+        )
+        .contains("share memory")
+    );
+    assert!(
+        refused(
+            x,
+            Memory {
+                item_stride: 9,
+                ..out
+            }
+        )
+        .contains("not aligned")
+    );
+    assert!(
+        refused(
+            Memory {
+                dtype: Dtype::I64,
+                ..x
+            },
+            out
+        )
+        .contains("x has to be uint8")
+    );
+    assert!(
+        refused(
+            x,
+            Memory {
+                dtype: Dtype::U16,
+                ..out
+            }
+        )
+        .contains("gives int16 [4]")
+    );
+    assert!(
+        refused(
+            Memory {
+                data: ptr::null_mut(),
+                ..x
+            },
+            out
+        )
+        .contains("not aligned")
+    );
+    assert!(
+        refused(
+            Memory {
+                item_stride: isize::MAX - 1,
+                ..x
+            },
+            out
+        )
+        .contains("not aligned")
+    );
+}
+
+#[test]
+fn items_of_different_shapes_run_one_by_one() {
+    let mut items: Vec<Vec<f64>> = (0..50).map(|n| vec![f64::from(n); n as usize]).collect();
+    let mut results: Vec<Vec<f64>> = items.iter().map(|item| vec![0.0; item.len()]).collect();
+    let operands: Vec<_> = items
+        .iter_mut()
+        .zip(&mut results)
+        .map(|(x, out)| ([memory(x, 1)], [memory(out, 1)]))
+        .collect();
+    let requests: Vec<_> = operands.iter().map(|(x, out)| request(1, x, out)).collect();
+    bind("invert", &[])
+        .unwrap()
+        .run_each(&requests, &[])
+        .unwrap();
+    for (n, result) in results.iter().enumerate() {
+        assert!(result.iter().all(|&value| value == 1.0 - n as f64));
+    }
+    let (inputs, outputs) = ([requests[9].inputs[0]], [requests[8].outputs[0]]);
+    let clash = [requests[9], request(1, &inputs, &outputs)];
+    assert!(bind("invert", &[]).unwrap().run_each(&clash, &[]).is_err());
+}
+
+proptest! {
+    #[test]
+    fn any_strides_give_what_indexing_gives(
+        shape in prop::collection::vec(1_usize..5, 1..5),
+        backwards in prop::collection::vec(any::<bool>(), 5),
+        order in Just([0_usize, 1, 2, 3]).prop_shuffle(),
+    ) {
+        // A C-ordered block whose axes are permuted and turned.
+        let rank = shape.len();
+        let axes: Vec<usize> = order.into_iter().filter(|&axis| axis < rank).collect();
+        let total: usize = shape.iter().product();
+        let mut x: Vec<i16> = (0..total as i16).collect();
+        let mut strides = vec![0_isize; rank];
+        let mut step = 2;
+        for &axis in &axes {
+            strides[axis] = step;
+            step *= shape[axis] as isize;
+        }
+        let mut start = 0;
+        for axis in 0..rank {
+            if backwards[axis] {
+                start += strides[axis] * (shape[axis] as isize - 1);
+                strides[axis] = -strides[axis];
+            }
+        }
+        let data = x.as_mut_ptr().cast::<u8>().wrapping_offset(start);
+        // SAFETY: the strides lead to every element of the vector once.
+        let input = unsafe { Memory::of_items(data, Dtype::I16, &shape, &strides, false) }.unwrap();
+        let mut out = vec![0_i16; total];
+        let mut plain = vec![0_isize; rank];
+        let mut step = 2;
+        for axis in (0..rank).rev() {
+            plain[axis] = step;
+            step *= shape[axis] as isize;
+        }
+        let target = out.as_mut_ptr().cast();
+        // SAFETY: as above.
+        let output = unsafe { Memory::of_items(target, Dtype::I16, &shape, &plain, true) }.unwrap();
+        bind("invert", &[]).unwrap().run(&request(shape[0], &[input], &[output])).unwrap();
+        for (place, &value) in out.iter().enumerate() {
+            let mut rest = place;
+            let mut offset = start;
+            for axis in (0..rank).rev() {
+                offset += strides[axis] * (rest % shape[axis]) as isize;
+                rest /= shape[axis];
+            }
+            prop_assert_eq!(value, !((offset / 2) as i16));
+        }
+    }
+}

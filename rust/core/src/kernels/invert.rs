@@ -1,0 +1,42 @@
+//! `invert`: the negative of an image.
+
+use super::{Number, map_elements};
+use ironbatch_kernel::kernel;
+use ndarray::{ArrayViewD, ArrayViewMutD};
+
+/// The value at the other end of the range.
+pub(crate) trait Invert {
+    fn invert(self) -> Self;
+}
+
+macro_rules! inverts {
+    ($($type:ty => $function:expr),*) => {
+        $(
+            impl Invert for $type {
+                fn invert(self) -> Self {
+                    let function: fn(Self) -> Self = $function;
+                    function(self)
+                }
+            }
+        )*
+    };
+}
+
+inverts!(u8 => |x| !x, i16 => |x| !x, u16 => |x| !x, f32 => |x| 1.0 - x, f64 => |x| 1.0 - x);
+
+/// Swap dark and light: ``np.invert(x)`` for integers, ``1 - x`` for floats.
+///
+/// So uint8 0 and 255 change places, int16 -32768 and 32767, and floats are taken to lie in
+/// ``[0, 1]`` (others, infinities and NaN follow the formula).
+///
+/// Parameters
+/// ----------
+/// x : array of uint8, int16, uint16, float32 or float64
+///
+/// Returns
+/// -------
+/// array of the dtype and shape of `x`
+#[kernel(T = [u8, i16, u16, f32, f64], elementwise)]
+pub(crate) fn invert<T: Number + Invert>(x: ArrayViewD<'_, T>, mut out: ArrayViewMutD<'_, T>) {
+    map_elements(&x, &mut out, Invert::invert);
+}

@@ -1,0 +1,94 @@
+//! The built-in kernels.
+//!
+//! Each file of this folder is a kernel with the name of the file: the build script lists them,
+//! so a new one needs no other edit. They are written against the same SDK as a user's kernels
+//! and reach the host through the same table.
+
+use ironbatch_kernel::{Dtype, Element, Error, Result};
+use ndarray::{ArrayViewD, ArrayViewMutD, Zip};
+
+include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
+
+/// Elements that the built-in kernels compute with, in double precision where not said otherwise.
+pub(crate) trait Number: Element {
+    /// Lowest and highest value, for types that do not hold every number.
+    const RANGE: Option<(f64, f64)>;
+
+    /// The value as a double; exact for all types here.
+    fn to_f64(self) -> f64;
+
+    /// The nearest value: halves to even, too large ones to the ends, NaN to 0 where there is none.
+    fn from_f64(value: f64) -> Self;
+}
+
+macro_rules! integer_numbers {
+    ($($type:ty),*) => {
+        $(
+            impl Number for $type {
+                const RANGE: Option<(f64, f64)> = Some((<$type>::MIN as f64, <$type>::MAX as f64));
+
+                fn to_f64(self) -> f64 {
+                    f64::from(self)
+                }
+
+                fn from_f64(value: f64) -> Self {
+                    // `as` saturates and takes NaN to 0.
+                    value.round_ties_even() as Self
+                }
+            }
+        )*
+    };
+}
+
+integer_numbers!(u8, i16, u16);
+
+impl Number for f32 {
+    const RANGE: Option<(f64, f64)> = None;
+
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+
+    fn from_f64(value: f64) -> Self {
+        value as Self
+    }
+}
+
+impl Number for f64 {
+    const RANGE: Option<(f64, f64)> = None;
+
+    fn to_f64(self) -> f64 {
+        self
+    }
+
+    fn from_f64(value: f64) -> Self {
+        value
+    }
+}
+
+/// A dtype that a parameter asks for, if the built-in kernels can write it.
+pub(crate) fn writable(dtype: Dtype) -> Result<Dtype> {
+    match dtype {
+        Dtype::U8 | Dtype::I16 | Dtype::U16 | Dtype::F32 | Dtype::F64 => Ok(dtype),
+        other => Err(Error::new(format!(
+            "dtype has to be uint8, int16, uint16, float32 or float64, not {other}"
+        ))),
+    }
+}
+
+/// Set each element of `out` from the one of `x` at its place.
+pub(crate) fn map_elements<T: Copy, U>(
+    x: &ArrayViewD<'_, T>,
+    out: &mut ArrayViewMutD<'_, U>,
+    function: impl Fn(T) -> U,
+) {
+    if let (Some(x), Some(out)) = (x.as_slice(), out.as_slice_mut()) {
+        for (target, &value) in out.iter_mut().zip(x) {
+            *target = function(value);
+        }
+        return;
+    }
+    Zip::from(out)
+        .and(x)
+        .for_each(|target, &value| *target = function(value));
+}

@@ -1,0 +1,44 @@
+//! `scale_shift`: an affine function of each element.
+
+use super::{Number, map_elements, writable};
+use ironbatch_kernel::{Dtype, Result, Spec, kernel};
+use ndarray::{ArrayViewD, ArrayViewMutD};
+
+/// Multiply and add: ``x * scale + shift``.
+///
+/// Computed in double precision and converted once at the end: to an integer dtype by rounding
+/// halves to even, as ``np.rint``, with values beyond the dtype going to its ends and NaN to 0.
+///
+/// Parameters
+/// ----------
+/// x : array of uint8, int16, uint16, float32 or float64
+/// scale, shift : float
+///     For all items, or one value for each.
+/// dtype : dtype, optional
+///     Of the result; that of `x` if left out.
+///
+/// Returns
+/// -------
+/// array of the shape of `x`
+#[kernel(
+    T = [u8, i16, u16, f32, f64], U = [u8, i16, u16, f32, f64],
+    elementwise, infer = infer, check = check
+)]
+pub(crate) fn scale_shift<T: Number, U: Number>(
+    x: ArrayViewD<'_, T>,
+    mut out: ArrayViewMutD<'_, U>,
+    #[default(1.0)] scale: f64,
+    #[default(0.0)] shift: f64,
+    #[expect(unused_variables, reason = "it chose the type of `out`")] dtype: Option<Dtype>,
+) {
+    map_elements(&x, &mut out, |value| U::from_f64(value.to_f64() * scale + shift));
+}
+
+fn check(plan: &scale_shift::Plan) -> Result<()> {
+    plan.dtype.map_or(Ok(()), |dtype| writable(dtype).map(|_| ()))
+}
+
+fn infer(inputs: &[Spec], plan: &scale_shift::Plan) -> Result<Vec<Spec>> {
+    let dtype = writable(plan.dtype.unwrap_or(inputs[0].dtype))?;
+    Ok(vec![Spec { dtype, shape: inputs[0].shape.clone() }])
+}

@@ -1,0 +1,170 @@
+//! `standardize`: zero mean and unit standard deviation.
+
+use super::Number;
+use ironbatch_kernel::{Dtype, Error, Result, Spec, kernel};
+use ndarray::{ArrayViewD, ArrayViewMutD, Axis, Zip};
+
+/// Shift and scale to a mean of 0 and a standard deviation of 1: ``(x * scale - mean) / std``.
+///
+/// Computed in double precision, converted once at the end.
+///
+/// Parameters
+/// ----------
+/// x : array of uint8, int16, uint16, float32 or float64
+///     If `mean` or `std` has several values, or `channels` is 'first', its last axis is that of
+///     the channels.
+/// mean, std : float or sequence of float, optional
+///     One value, or one for each channel. Left out: those of all elements of the item, after
+///     scaling (``np.mean``, ``np.std``); an item whose elements are all equal gives zeros.
+/// scale : float
+///     Applied first, such as ``1 / 255``. For all items, or one value for each.
+/// channels : 'last' or 'first'
+///     Layout of the result: 'first' moves the channels to the front.
+/// dtype : dtype
+///     Of the result: float32 or float64.
+///
+/// Returns
+/// -------
+/// array of `dtype`
+///     NaN or an infinity in an item makes its own mean and standard deviation NaN.
+///
+/// Raises
+/// ------
+/// ValueError
+///     If `std` has a zero, a negative number or NaN, or there are not as many values as channels.
+#[kernel(T = [u8, i16, u16, f32, f64], U = [f32, f64], infer = infer, check = check)]
+pub(crate) fn standardize<T: Number, U: Number>(
+    x: ArrayViewD<'_, T>,
+    mut out: ArrayViewMutD<'_, U>,
+    mean: Option<&[f64]>,
+    std: Option<&[f64]>,
+    #[default(1.0)] scale: f64,
+    #[default("last")] channels: &str,
+    #[default(Dtype::F32)]
+    #[expect(unused_variables, reason = "it chose the type of `out`")]
+    dtype: Dtype,
+) {
+    let own = if mean.is_none() || std.is_none() { moments(&x, scale) } else { (0.0, 1.0) };
+    let own = ([own.0], [if own.1 == 0.0 { 1.0 } else { own.1 }]);
+    let (mean, std) = (mean.unwrap_or(&own.0), std.unwrap_or(&own.1));
+    // In the order of the input's axes.
+    let mut out = out.view_mut();
+    if channels == "first" {
+        for axis in 1..out.ndim() {
+            out.swap_axes(axis - 1, axis);
+        }
+    }
+    if mean.len() == 1 && std.len() == 1 {
+        fill(&x, &mut out, scale, mean[0], std[0]);
+        return;
+    }
+    let last = Axis(x.ndim() - 1);
+    if let (Some(source), Some(target)) = (x.as_slice(), out.as_slice_mut()) {
+        let n_channels = x.len_of(last).max(1);
+        let of = |list: &[f64], channel: usize| if list.len() == 1 { list[0] } else { list[channel] };
+        let factors: Vec<_> = (0..n_channels)
+            .map(|channel| (of(mean, channel), 1.0 / of(std, channel)))
+            .collect();
+        for (source, target) in
+            source.chunks_exact(n_channels).zip(target.chunks_exact_mut(n_channels))
+        {
+            for ((&value, target), (mean, factor)) in source.iter().zip(target).zip(&factors) {
+                *target = U::from_f64((value.to_f64() * scale - mean) * factor);
+            }
+        }
+        return;
+    }
+    for (channel, (x, mut out)) in x.axis_iter(last).zip(out.axis_iter_mut(last)).enumerate() {
+        let mean = mean[channel.min(mean.len() - 1)];
+        let std = std[channel.min(std.len() - 1)];
+        fill(&x, &mut out, scale, mean, std);
+    }
+}
+
+/// One mean and standard deviation for all elements.
+fn fill<T: Number, U: Number>(
+    x: &ArrayViewD<'_, T>,
+    out: &mut ArrayViewMutD<'_, U>,
+    scale: f64,
+    mean: f64,
+    std: f64,
+) {
+    let factor = 1.0 / std;
+    let function = |value: T| U::from_f64((value.to_f64() * scale - mean) * factor);
+    if let (Some(x), Some(out)) = (x.as_slice(), out.as_slice_mut()) {
+        for (target, &value) in out.iter_mut().zip(x) {
+            *target = function(value);
+        }
+        return;
+    }
+    Zip::from(out).and(x).for_each(|target, &value| *target = function(value));
+}
+
+/// Mean and standard deviation, in two passes: the way that cancels nothing.
+fn moments<T: Number>(x: &ArrayViewD<'_, T>, scale: f64) -> (f64, f64) {
+    let count = x.len() as f64;
+    let mean = sum(x, |value| value) / count;
+    let variance = sum(x, |value| (value - mean) * (value - mean)) / count;
+    (mean * scale, variance.sqrt() * scale.abs())
+}
+
+/// A sum in eight lanes, which vectorises and rounds less than one running total.
+fn sum<T: Number>(x: &ArrayViewD<'_, T>, function: impl Fn(f64) -> f64) -> f64 {
+    let Some(x) = x.as_slice() else {
+        return x.iter().map(|value| function(value.to_f64())).sum();
+    };
+    let (blocks, rest) = x.as_chunks::<8>();
+    let mut total = 0.0;
+    for blocks in blocks.chunks(64) {
+        let mut lanes = [0.0; 8];
+        for block in blocks {
+            for (lane, &value) in lanes.iter_mut().zip(block) {
+                *lane += function(value.to_f64());
+            }
+        }
+        total += lanes.iter().sum::<f64>();
+    }
+    total + rest.iter().map(|value| function(value.to_f64())).sum::<f64>()
+}
+
+fn check(plan: &standardize::Plan) -> Result<()> {
+    if plan.channels != "last" && plan.channels != "first" {
+        return Err(Error::new(format!(
+            "channels has to be 'last' or 'first', not '{}'",
+            plan.channels
+        )));
+    }
+    for (name, values) in [("mean", &plan.mean), ("std", &plan.std)] {
+        if values.as_ref().is_some_and(Vec::is_empty) {
+            return Err(Error::new(format!("{name} is empty")));
+        }
+    }
+    if let Some(std) = plan.std.iter().flatten().find(|&&std| std.is_nan() || std <= 0.0) {
+        return Err(Error::new(format!("std has to be above 0, not {std}")));
+    }
+    match plan.dtype {
+        Dtype::F32 | Dtype::F64 => Ok(()),
+        other => Err(Error::new(format!("dtype has to be float32 or float64, not {other}"))),
+    }
+}
+
+fn infer(inputs: &[Spec], plan: &standardize::Plan) -> Result<Vec<Spec>> {
+    let mut shape = inputs[0].shape.clone();
+    let n_channels = shape.last().copied();
+    for (name, values) in [("mean", &plan.mean), ("std", &plan.std)] {
+        if let Some(values) = values
+            && values.len() > 1
+            && n_channels != Some(values.len() as i64)
+        {
+            return Err(Error::new(format!(
+                "{name} has {} values for items of shape {shape:?}, whose last axis is that of \
+                 the channels",
+                values.len()
+            )));
+        }
+    }
+    if plan.channels == "first" && !shape.is_empty() {
+        shape.rotate_right(1);
+    }
+    Ok(vec![Spec { dtype: plan.dtype, shape }])
+}
