@@ -1,5 +1,7 @@
 from collections.abc import Sequence
 from typing import Any, Final, Self, TypeAlias, final
+from os import PathLike
+from typing import Any, Final, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,3 +140,58 @@ def write_files(
     shuffle: str,
     sync: bool,
 ) -> None: ...
+# ---- kernels
+
+_Failure = tuple[int, str, str] | None
+_Array = NDArray[Any]
+
+@final
+class NativeKernel:
+    @property
+    def name(self) -> str: ...
+    @property
+    def doc(self) -> str: ...
+    @property
+    def signature(self) -> str: ...
+    @property
+    def inputs(self) -> list[str]: ...
+    @property
+    def outputs(self) -> list[str]: ...
+    @property
+    def elementwise(self) -> bool: ...
+    @property
+    def random(self) -> bool: ...
+    @property
+    def params(self) -> list[tuple[str, str, str | None, bool, Any]]: ...
+    def bind(self, params: dict[str, Any], per_item: list[str]) -> NativePlan: ...
+
+@final
+class NativePlan:
+    def infer(
+        self, inputs: Sequence[tuple[np.dtype[Any], tuple[int, ...]]]
+    ) -> list[tuple[str, list[int]]]: ...
+    def run(
+        self,
+        n_items: int,
+        inputs: Sequence[_Array],
+        outputs: Sequence[_Array],
+        params: Sequence[_Array],
+        random: tuple[
+            tuple[int, int],
+            int,
+            NDArray[np.uint64],
+            NDArray[np.uint64] | None,
+            NDArray[np.uint64] | None,
+        ]
+        | None = None,
+    ) -> _Failure: ...
+    def run_each(
+        self,
+        inputs: Sequence[Sequence[_Array]],
+        outputs: Sequence[Sequence[_Array]],
+        params: Sequence[_Array],
+    ) -> _Failure: ...
+
+def built_in_kernels() -> list[NativeKernel]: ...
+def load_kernel_library(path: str | PathLike[str]) -> tuple[str, str, list[NativeKernel]]: ...
+def read_kernel_capsule(capsule: object, origin: str) -> tuple[str, str, list[NativeKernel]]: ...

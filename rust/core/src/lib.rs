@@ -5,10 +5,10 @@ pub mod error;
 pub mod executor;
 pub mod index;
 pub mod io;
+pub mod kernel;
+pub mod kernels;
 pub mod memory;
 pub mod order;
 pub mod random;
-pub mod kernel;
-pub mod kernels;
 
 pub use error::{Error, Result};

@@ -23,7 +23,10 @@ pub fn expand(signature: &Signature) -> Result<TokenStream> {
         signature.params.len(),
     );
     let (new_state, drop_state) = if signature.state.is_some() {
-        (quote!(Some(kernel_new_state)), quote!(Some(kernel_drop_state)))
+        (
+            quote!(Some(kernel_new_state)),
+            quote!(Some(kernel_drop_state)),
+        )
     } else {
         (quote!(None), quote!(None))
     };

@@ -3,8 +3,7 @@
 use ironbatch_core::Error;
 use pyo3::exceptions::{
     PyImportError, PyIndexError, PyKeyboardInterrupt, PyMemoryError, PyOSError, PyRuntimeError,
-    PyTypeError,
-    PyValueError,
+    PyTypeError, PyValueError,
 };
 use pyo3::prelude::*;
 

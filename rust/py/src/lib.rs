@@ -4,7 +4,9 @@ mod batch;
 mod column;
 mod error;
 mod files;
+mod executor;
 mod index;
+mod kernels;
 mod memory;
 mod random;
 
@@ -20,6 +22,10 @@ mod _core {
     use super::files::{FileFailure, probe_files, read_files, write_files};
     #[pymodule_export]
     use super::index::{PyIds, place_of};
+    #[pymodule_export]
+    use super::kernels::{
+        NativeKernel, NativePlan, built_in_kernels, load_kernel_library, read_kernel_capsule,
+    };
     #[pymodule_export]
     use super::memory::{Buffer, empty, pool_set_limit, pool_stats, pool_trim};
     #[pymodule_export]

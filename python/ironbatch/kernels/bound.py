@@ -1,0 +1,272 @@
+"""A kernel with its parameters: run on one item, or on all items of components."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ironbatch.kernels.kernel import Kernel
+from ironbatch.kernels.parameters import is_per_item, per_item_values, plain
+
+if TYPE_CHECKING:
+    from ironbatch._core import NativePlan
+    from ironbatch.components import Component
+
+__all__ = ["BoundKernel", "KernelFailure"]
+
+_Spec = tuple[np.dtype[Any], tuple[int, ...]]
+# Shapes that vary without end must not fill the memory.
+_MOST_SPECS = 256
+_KINDS: dict[str, type[Exception]] = {
+    "panic": RuntimeError,
+    "type": TypeError,
+    "value": ValueError,
+}
+
+
+class KernelFailure(Exception):  # noqa: N818 - carries a failure, is not one that users see
+    """A kernel has failed on an item; whoever knows the batch turns it into an `ActionError`.
+
+    Attributes
+    ----------
+    position : int
+        Position of the lowest failing item.
+    error : Exception
+        What happened to it.
+    """
+
+    def __init__(self, position: int, error: Exception) -> None:
+        super().__init__(position, error)
+        self.position = position
+        self.error = error
+
+    def __str__(self) -> str:
+        return f"item at position {self.position}: {self.error}"
+
+
+class BoundKernel:
+    """A kernel with its parameters.
+
+    Made by `Kernel.bind`. Called with an array it runs once; given where a function of one item is
+    taken it runs over whole components, on all cores and without the GIL.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        The kernel.
+    params : dict
+        Its parameters.
+
+    Examples
+    --------
+    >>> from ironbatch import kernels
+    >>> brighter = kernels.scale_shift.bind(scale=1.5)
+    >>> brighter
+    <kernel ironbatch.kernels.scale_shift bound to scale=1.5>
+    >>> brighter(np.uint8([10, 100, 200]))
+    array([ 15, 150, 255], dtype=uint8)
+    """
+
+    runs_natively = True
+
+    def __init__(self, kernel: Kernel, params: dict[str, Any]) -> None:
+        self.kernel = kernel
+        self.params = dict(params)
+        self.__name__ = kernel.__name__
+        self.__doc__ = kernel.__doc__
+        self._per_item = {name: value for name, value in params.items() if is_per_item(value)}
+        # Bound at once, so that a wrong parameter is found where it is written.
+        self._plan: NativePlan = kernel.native.bind(
+            {name: plain(value) for name, value in params.items() if name not in self._per_item},
+            list(self._per_item),
+        )
+        self._inferred: dict[tuple[_Spec, ...], list[_Spec]] = {}
+
+    def __repr__(self) -> str:
+        params = ", ".join(f"{name}={value!r}" for name, value in self.params.items())
+        name = f"{self.kernel.__module__}.{self.kernel.__name__}"
+        return f"<kernel {name} bound to {params}>" if params else f"<kernel {name} bound>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return BoundKernel, (self.kernel, self.params)
+
+    @cached_property
+    def __signature__(self) -> Any:
+        import inspect
+
+        parameters = inspect.signature(self.kernel).parameters.values()
+        return inspect.Signature(
+            [one for one in parameters if one.kind is inspect.Parameter.POSITIONAL_ONLY]
+        )
+
+    def __call__(self, *inputs: ArrayLike) -> Any:
+        """Run once, on one item.
+
+        Parameters
+        ----------
+        *inputs : array-like
+            The item: one array for each input of the kernel.
+
+        Returns
+        -------
+        ndarray, or a tuple of them if the kernel has several outputs
+            A NumPy scalar stands for an array without axes.
+
+        Raises
+        ------
+        TypeError
+            For inputs of a dtype or rank that the kernel does not take, or if a parameter is
+            given per item, which takes a batch.
+        ValueError
+            For values that the kernel refuses.
+        RuntimeError
+            If the kernel panics.
+        """
+        if self._per_item:
+            raise TypeError(
+                f"{self!r} has parameters that differ from item to item: it runs on a batch"
+            )
+        arrays = [_usable(np.asarray(value)) for value in inputs]
+        outputs = self._allocate([(array.dtype, array.shape) for array in arrays], 1)
+        failure = self._plan.run(1, [array[np.newaxis] for array in arrays], outputs, [])
+        if failure is not None:
+            raise _error(failure)
+        results = tuple(output[0] for output in outputs)
+        return results if len(results) > 1 else results[0]
+
+    def run_batch(
+        self,
+        *components: Component,
+        name: str | None = None,
+        batch: Any = None,
+    ) -> Component | tuple[Component, ...]:
+        """Run on all items of components.
+
+        Parameters
+        ----------
+        *components : component
+            One for each input of the kernel, all of one length.
+        name : str, optional
+            Name of the component that is made.
+        batch : Batch, optional
+            What parameters given per item are evaluated for.
+
+        Returns
+        -------
+        component, or a tuple of them if the kernel has several outputs
+            `Dense` if all items of the result have one shape, else `Ragged`; an array of objects if
+            their dtypes or numbers of axes differ.
+
+        Raises
+        ------
+        KernelFailure
+            If the kernel fails on an item: with its position and the error.
+        TypeError
+            For inputs of a dtype or rank that the kernel does not take.
+        ValueError
+            If components differ in length, or parameters do not have one value an item.
+        """
+        from ironbatch.components import Dense
+
+        n_inputs = len(self.kernel.native.inputs)
+        if len(components) != n_inputs:
+            raise TypeError(
+                f"{self.__name__} takes {n_inputs} component(s), got {len(components)}; "
+                f"its signature is {self.kernel.native.signature}"
+            )
+        n = len(components[0])
+        if any(len(component) != n for component in components):
+            lengths = ", ".join(str(len(component)) for component in components)
+            raise ValueError(f"{self.__name__}: components of different lengths: {lengths}")
+        params: list[NDArray[Any]] = []
+        if self._per_item:
+            params = per_item_values(self.kernel.native, self._per_item, batch, n)
+        made: list[Component]
+        if all(isinstance(one, np.ndarray) and one.dtype.kind != "O" for one in components):
+            arrays = [_usable(one.view(np.ndarray)) for one in components]  # type: ignore[union-attr]
+            outputs = self._allocate([(array.dtype, array.shape[1:]) for array in arrays], n)
+            failure = self._plan.run(n, arrays, outputs, params) if n else None
+            made = [Dense.of(output, name) for output in outputs]
+        else:
+            made, failure = self._run_each(components, params, name)
+        if failure is not None:
+            raise KernelFailure(failure[0], _error(failure))
+        return tuple(made) if len(made) > 1 else made[0]
+
+    def _infer(self, specs: tuple[_Spec, ...]) -> list[_Spec]:
+        found = self._inferred.get(specs)
+        if found is None:
+            found = [
+                (np.dtype(dtype), tuple(shape)) for dtype, shape in self._plan.infer(list(specs))
+            ]
+            if len(self._inferred) >= _MOST_SPECS:
+                self._inferred.clear()
+            self._inferred[specs] = found
+        return found
+
+    def _allocate(self, specs: Sequence[_Spec], n: int) -> list[NDArray[Any]]:
+        from ironbatch.components import empty
+
+        return [empty((n, *shape), dtype) for dtype, shape in self._infer(tuple(specs))]
+
+    def _run_each(
+        self, components: Sequence[Component], params: list[NDArray[Any]], name: str | None
+    ) -> tuple[list[Component], tuple[int, str, str] | None]:
+        """Run on items of which each may have a shape of its own."""
+        from ironbatch.components import assemble, items_of
+
+        columns = [[_usable(np.asarray(item)) for item in items_of(one)] for one in components]
+        rows = list(map(list, zip(*columns, strict=True)))
+        specs = []
+        for position, row in enumerate(rows):
+            try:
+                specs.append(self._infer(tuple((array.dtype, array.shape) for array in row)))
+            except (TypeError, ValueError) as error:
+                raise KernelFailure(position, error) from None
+        if not rows:
+            return [assemble([], name=name) for _ in self.kernel.native.outputs], None
+        layouts = [_lay_out(output, name) for output in zip(*specs, strict=True)]
+        views = list(map(list, zip(*(views for views, _ in layouts), strict=True)))
+        failure = self._plan.run_each(rows, views, params)
+        return [component for _, component in layouts], failure
+
+
+def _usable(array: NDArray[Any]) -> NDArray[Any]:
+    """Return the array itself if a kernel can read its elements in place, else a copy."""
+    if array.flags.aligned and array.dtype.isnative:
+        return array
+    return array.astype(array.dtype.newbyteorder("="), order="C")
+
+
+def _error(failure: tuple[int, str, str]) -> Exception:
+    return _KINDS[failure[1]](failure[2])
+
+
+def _lay_out(specs: Sequence[_Spec], name: str | None) -> tuple[list[NDArray[Any]], Component]:
+    """Allocate an output of given dtype and shape for each item: its items and the component."""
+    from ironbatch.components import Dense, Ragged, as_objects, empty
+
+    dtypes = {dtype for dtype, _ in specs}
+    shapes = {shape for _, shape in specs}
+    ranks = {len(shape) for shape in shapes}
+    dtype = specs[0][0]
+    if len(dtypes) == len(shapes) == 1:
+        dense = empty((len(specs), *specs[0][1]), dtype)
+        return [dense[item : item + 1][0, ...] for item in range(len(specs))], Dense.of(dense, name)
+    if len(dtypes) > 1 or len(ranks) > 1 or 0 in ranks:
+        items = [empty(shape, dtype) for dtype, shape in specs]
+        return items, as_objects(items)
+    lengths = np.array([shape for _, shape in specs], dtype=np.int64)
+    offsets = np.zeros(len(specs) + 1, dtype=np.int64)
+    np.cumsum(lengths.prod(axis=1), out=offsets[1:])
+    values = empty(int(offsets[-1]), dtype)
+    bounds = offsets.tolist()
+    views = [
+        values[bounds[item] : bounds[item + 1]].reshape(shape)
+        for item, (_, shape) in enumerate(specs)
+    ]
+    return views, Ragged(values, offsets, lengths, name=name)

@@ -1,0 +1,96 @@
+"""Parameters of kernels: what Python gives, as the compiled side takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ironbatch._core import NativeKernel
+
+__all__ = ["is_per_item", "per_item_values", "plain"]
+
+
+def is_per_item(value: Any) -> bool:
+    """Whether a value is an expression that gives one value for each item of a batch."""
+    return hasattr(type(value), "item_values")
+
+
+def plain(value: Any) -> Any:
+    """Turn NumPy's scalars, arrays and dtypes into what the compiled side reads."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
+        return np.dtype(value).name
+    if value is float or value is int or value is bool:
+        return np.dtype(value).name
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, list | tuple | range):
+        return [plain(item) for item in value]
+    if hasattr(value, "__index__"):
+        return value.__index__()
+    if hasattr(value, "__float__"):
+        return float(value)
+    return value
+
+
+def per_item_values(
+    native: NativeKernel, expressions: Mapping[str, Any], batch: Any, n: int
+) -> list[NDArray[Any]]:
+    """Evaluate the parameters that differ from item to item.
+
+    Parameters
+    ----------
+    native : NativeKernel
+        The kernel.
+    expressions : mapping of str to expression
+        Expressions with ``item_values(batch, n)``.
+    batch : Batch
+        What they are evaluated for.
+    n : int
+        Number of items.
+
+    Returns
+    -------
+    list of ndarray
+        Values of each parameter, in the kernel's order.
+
+    Raises
+    ------
+    ValueError
+        If there is not one value for each item.
+    TypeError
+        If values are not of the parameter's type.
+    """
+    values = []
+    for name, _, dtype, _, _ in native.params:
+        if name not in expressions:
+            continue
+        given = expressions[name].item_values(batch, n)
+        try:
+            column = np.asarray(given)
+        except ValueError:  # rows of different lengths
+            column = np.empty((), object)
+        if column.ndim != 1 or column.dtype.kind not in "biuf":
+            raise TypeError(
+                f"{native.name}: {name} has to be one number for each item; "
+                f"the signature is {native.signature}"
+            )
+        if len(column) != n:
+            raise ValueError(
+                f"{native.name}: {name} has {len(column)} values for {n} items; "
+                f"the signature is {native.signature}"
+            )
+        if not np.can_cast(column.dtype, np.dtype(dtype), "same_kind"):
+            raise TypeError(
+                f"{native.name}: {name} has values of {column.dtype}, it takes {dtype}; "
+                f"the signature is {native.signature}"
+            )
+        values.append(np.ascontiguousarray(column, dtype=dtype))
+    return values

@@ -1,0 +1,414 @@
+//! Handles on kernels and plans.
+
+use crate::error::to_python;
+use crate::executor;
+use ironbatch_core::Error;
+use ironbatch_core::kernel::{
+    self, Dtype, Kernel, Library, Memory, Plan, RandomSource, Request, Spec, Value,
+};
+use ironbatch_kernel::abi::{CAPSULE, KernelTable, MAX_RANK};
+use numpy::npyffi::NPY_ARRAY_WRITEABLE;
+use numpy::{
+    PyArrayDescr, PyArrayDescrMethods, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods,
+};
+use pyo3::exceptions::{PyImportError, PyTypeError, PyValueError};
+use pyo3::ffi::c_str;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyCapsule, PyCapsuleMethods, PyDict, PyFloat, PyInt, PyString};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A kernel: what it is called, what it takes, and how to bind it.
+#[pyclass(frozen, module = "ironbatch._core")]
+pub struct NativeKernel(Arc<Kernel>);
+
+#[pymethods]
+impl NativeKernel {
+    /// Name.
+    #[getter]
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Documentation.
+    #[getter]
+    fn doc(&self) -> &str {
+        &self.0.doc
+    }
+
+    /// The signature as Python code.
+    #[getter]
+    fn signature(&self) -> String {
+        self.0.signature()
+    }
+
+    /// Names of the inputs.
+    #[getter]
+    fn inputs(&self) -> Vec<&str> {
+        self.0
+            .inputs
+            .iter()
+            .map(|input| input.name.as_str())
+            .collect()
+    }
+
+    /// Names of the outputs.
+    #[getter]
+    fn outputs(&self) -> Vec<&str> {
+        self.0
+            .outputs
+            .iter()
+            .map(|output| output.name.as_str())
+            .collect()
+    }
+
+    /// Whether each element is treated by itself.
+    #[getter]
+    fn elementwise(&self) -> bool {
+        self.0.is_elementwise()
+    }
+
+    /// Whether random numbers are drawn.
+    #[getter]
+    fn random(&self) -> bool {
+        self.0.is_random()
+    }
+
+    /// For each parameter: name, type, dtype of values per item, whether it has a default, default.
+    #[getter]
+    fn params<'py>(&self, py: Python<'py>) -> PyResult<Vec<ParamTuple<'py>>> {
+        self.0
+            .params
+            .iter()
+            .map(|param| {
+                let mut kind = param.type_name().to_owned();
+                if param.nullable {
+                    kind.push_str(" | None");
+                }
+                let default = to_object(py, param.default.as_ref().unwrap_or(&Value::None))?;
+                let per_item = param.item_dtype().map(Dtype::name);
+                Ok((
+                    param.name.clone(),
+                    kind,
+                    per_item,
+                    param.default.is_some(),
+                    default,
+                ))
+            })
+            .collect()
+    }
+
+    /// Parse constant parameters; those in `per_item` get their values with each run.
+    fn bind(&self, params: &Bound<'_, PyDict>, per_item: Vec<String>) -> PyResult<NativePlan> {
+        let given = params
+            .iter()
+            .map(|(name, value)| Ok((name.extract()?, to_value(&value)?)))
+            .collect::<PyResult<Vec<(String, Value)>>>()?;
+        self.0
+            .bind(given, &per_item)
+            .map(NativePlan)
+            .map_err(to_python)
+    }
+}
+
+type ParamTuple<'py> = (
+    String,
+    String,
+    Option<&'static str>,
+    bool,
+    Bound<'py, PyAny>,
+);
+/// Position of the failing item, the kind of failure, what the kernel said.
+type Failure = Option<(usize, &'static str, String)>;
+type Arrays<'py> = Vec<Bound<'py, PyUntypedArray>>;
+/// Key, operation, origins, epochs, operations.
+type RandomTuple<'py> = (
+    [u64; 2],
+    u64,
+    PyReadonlyArray1<'py, u64>,
+    Option<PyReadonlyArray1<'py, u64>>,
+    Option<PyReadonlyArray1<'py, u64>>,
+);
+
+/// A kernel bound to parameters.
+#[pyclass(frozen, module = "ironbatch._core")]
+pub struct NativePlan(Plan);
+
+#[pymethods]
+impl NativePlan {
+    /// Dtype and shape of each output of an item, from those of its inputs.
+    fn infer(
+        &self,
+        inputs: Vec<(Bound<'_, PyArrayDescr>, Vec<i64>)>,
+    ) -> PyResult<Vec<(String, Vec<i64>)>> {
+        let inputs = inputs
+            .into_iter()
+            .enumerate()
+            .map(|(number, (dtype, shape))| {
+                Ok(Spec {
+                    dtype: self.dtype(&dtype, number)?,
+                    shape,
+                })
+            })
+            .collect::<PyResult<Vec<_>>>()?;
+        let outputs = self.0.infer(&inputs).map_err(to_python)?;
+        Ok(outputs
+            .into_iter()
+            .map(|spec| (spec.dtype.name().to_owned(), spec.shape))
+            .collect())
+    }
+
+    /// Run on arrays whose first axis counts items; tells the lowest failing item, if any.
+    #[pyo3(signature = (n_items, inputs, outputs, params, random=None))]
+    fn run(
+        &self,
+        py: Python<'_>,
+        n_items: usize,
+        inputs: Arrays<'_>,
+        outputs: Arrays<'_>,
+        params: Arrays<'_>,
+        random: Option<RandomTuple<'_>>,
+    ) -> PyResult<Failure> {
+        let (inputs, outputs, params) = (
+            self.memories(&inputs)?,
+            self.memories(&outputs)?,
+            self.memories(&params)?,
+        );
+        let lists = match &random {
+            None => None,
+            Some((key, operation, origins, epochs, operations)) => Some(RandomSource {
+                key: *key,
+                operation: *operation,
+                origins: origins.as_slice()?,
+                epochs: epochs.as_ref().map(|list| list.as_slice()).transpose()?,
+                operations: operations
+                    .as_ref()
+                    .map(|list| list.as_slice())
+                    .transpose()?,
+            }),
+        };
+        let request = Request {
+            n_items,
+            inputs: &inputs,
+            outputs: &outputs,
+            params: &params,
+            random: lists,
+        };
+        failure(executor::run(py, || Ok(told(self.0.run(&request)))))
+    }
+
+    /// Run on items of different shapes: the arrays of each item; values per item of parameters.
+    fn run_each(
+        &self,
+        py: Python<'_>,
+        inputs: Vec<Arrays<'_>>,
+        outputs: Vec<Arrays<'_>>,
+        params: Arrays<'_>,
+    ) -> PyResult<Failure> {
+        let ones = |items: &[Arrays<'_>]| {
+            items
+                .iter()
+                .map(|arrays| {
+                    arrays
+                        .iter()
+                        .map(|array| self.memory(array, false))
+                        .collect()
+                })
+                .collect::<PyResult<Vec<Vec<_>>>>()
+        };
+        let (inputs, outputs, params) = (ones(&inputs)?, ones(&outputs)?, self.memories(&params)?);
+        if inputs.len() != outputs.len() {
+            return Err(PyValueError::new_err(
+                "as many inputs as outputs are needed",
+            ));
+        }
+        let requests: Vec<_> = inputs
+            .iter()
+            .zip(&outputs)
+            .map(|(inputs, outputs)| Request {
+                n_items: 1,
+                inputs,
+                outputs,
+                params: &[],
+                random: None,
+            })
+            .collect();
+        failure(executor::run(py, || {
+            Ok(told(self.0.run_each(&requests, &params)))
+        }))
+    }
+}
+
+impl NativePlan {
+    fn dtype(&self, dtype: &Bound<'_, PyArrayDescr>, number: usize) -> PyResult<Dtype> {
+        let known = match (dtype.kind(), dtype.itemsize()) {
+            _ if !dtype.is_native_byteorder().unwrap_or(true) => None,
+            (b'b', 1) => Some(Dtype::Bool),
+            (b'i', 1) => Some(Dtype::I8),
+            (b'u', 1) => Some(Dtype::U8),
+            (b'i', 2) => Some(Dtype::I16),
+            (b'u', 2) => Some(Dtype::U16),
+            (b'i', 4) => Some(Dtype::I32),
+            (b'u', 4) => Some(Dtype::U32),
+            (b'i', 8) => Some(Dtype::I64),
+            (b'u', 8) => Some(Dtype::U64),
+            (b'f', 2) => Some(Dtype::F16),
+            (b'f', 4) => Some(Dtype::F32),
+            (b'f', 8) => Some(Dtype::F64),
+            _ => None,
+        };
+        known.ok_or_else(|| {
+            let kernel = self.0.kernel();
+            let input = kernel.inputs.get(number);
+            PyTypeError::new_err(format!(
+                "{}: {} has to be {}, got {dtype}; its signature is {}",
+                kernel.name,
+                input.map_or("an array", |input| input.name.as_str()),
+                input.map_or_else(String::new, kernel::OperandType::describe),
+                kernel.signature()
+            ))
+        })
+    }
+
+    fn memories(&self, arrays: &[Bound<'_, PyUntypedArray>]) -> PyResult<Vec<Memory>> {
+        arrays
+            .iter()
+            .map(|array| self.memory(array, true))
+            .collect()
+    }
+
+    /// Describe an array; `counts` tells whether its first axis counts items.
+    fn memory(&self, array: &Bound<'_, PyUntypedArray>, counts: bool) -> PyResult<Memory> {
+        let dtype = self.dtype(&array.dtype(), 0)?;
+        // SAFETY: the pointer is that of a live array object.
+        let (data, flags) = unsafe {
+            let raw = array.as_array_ptr();
+            ((*raw).fields.data.cast::<u8>(), (*raw).fields.flags)
+        };
+        let (shape, strides) = (array.shape(), array.strides());
+        let writable = flags & NPY_ARRAY_WRITEABLE != 0;
+        // SAFETY: NumPy vouches for its arrays' strides, and the caller holds the array while the
+        // plan runs.
+        let memory = unsafe {
+            if counts {
+                Memory::of_items(data, dtype, shape, strides, writable)
+            } else {
+                Memory::of_one(data, dtype, shape, strides, writable)
+            }
+        };
+        memory.ok_or_else(|| {
+            PyValueError::new_err(format!(
+                "{}: an array of {} axes; kernels take items of at most {MAX_RANK}",
+                self.0.kernel().name,
+                shape.len()
+            ))
+        })
+    }
+}
+
+/// Keep a failing item apart from errors of the whole call.
+fn told(outcome: ironbatch_core::Result<()>) -> Result<Failure, Error> {
+    match outcome {
+        Ok(()) => Ok(None),
+        Err(Error::Item { position, source }) => {
+            let kind = match *source {
+                Error::Panic(_) => "panic",
+                Error::Type(_) => "type",
+                _ => "value",
+            };
+            Ok(Some((position, kind, source.to_string())))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn failure(outcome: PyResult<Result<Failure, Error>>) -> PyResult<Failure> {
+    outcome?.map_err(to_python)
+}
+
+fn to_value(object: &Bound<'_, PyAny>) -> PyResult<Value> {
+    if object.is_none() {
+        return Ok(Value::None);
+    }
+    if object.is_instance_of::<PyBool>() {
+        return object.extract().map(Value::Bool);
+    }
+    if object.is_instance_of::<PyInt>() {
+        return object.extract().map(Value::Int);
+    }
+    if object.is_instance_of::<PyFloat>() {
+        return object.extract().map(Value::Float);
+    }
+    if object.is_instance_of::<PyString>() {
+        return object.extract().map(Value::Text);
+    }
+    if let Ok(numbers) = object.extract::<Vec<i64>>() {
+        return Ok(Value::Ints(numbers));
+    }
+    object
+        .extract::<Vec<f64>>()
+        .map(Value::Floats)
+        .map_err(|_| PyTypeError::new_err(format!("{object} cannot be a parameter of a kernel")))
+}
+
+fn to_object<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match value {
+        Value::None => py.None().into_bound(py),
+        Value::Bool(flag) => PyBool::new(py, *flag).to_owned().into_any(),
+        Value::Int(number) => number.into_pyobject(py)?.into_any(),
+        Value::Float(number) => number.into_pyobject(py)?.into_any(),
+        Value::Text(text) => text.into_pyobject(py)?.into_any(),
+        Value::Ints(numbers) => numbers.into_pyobject(py)?.into_any(),
+        Value::Floats(numbers) => numbers.into_pyobject(py)?.into_any(),
+        Value::Dtype(dtype) => dtype.name().into_pyobject(py)?.into_any(),
+    })
+}
+
+type LibraryTuple = (String, String, Vec<NativeKernel>);
+
+fn tuple(library: Library) -> LibraryTuple {
+    let kernels = library.kernels.into_iter().map(NativeKernel).collect();
+    (library.name, library.version, kernels)
+}
+
+/// The kernels that come with ironbatch.
+#[pyfunction]
+pub fn built_in_kernels() -> PyResult<Vec<NativeKernel>> {
+    let kernels = kernel::built_in().map_err(to_python)?;
+    Ok(kernels
+        .iter()
+        .map(|kernel| NativeKernel(Arc::clone(kernel)))
+        .collect())
+}
+
+/// Load a shared library: its name, version and kernels.
+#[pyfunction]
+pub fn load_kernel_library(py: Python<'_>, path: PathBuf) -> PyResult<LibraryTuple> {
+    // Initialisers of the library may take their time.
+    py.detach(|| kernel::load(&path))
+        .map(tuple)
+        .map_err(to_python)
+}
+
+/// Read the table in a capsule: name, version and kernels of its library.
+#[pyfunction]
+pub fn read_kernel_capsule(capsule: &Bound<'_, PyAny>, origin: &str) -> PyResult<LibraryTuple> {
+    let refuse = |what: String| PyImportError::new_err(format!("{origin}: {what}"));
+    let capsule = capsule
+        .cast::<PyCapsule>()
+        .map_err(|_| refuse(format!("__kernel_table__() gave no capsule but {capsule}")))?;
+    debug_assert_eq!(CAPSULE, "ironbatch.kernel_table.v1");
+    let table = capsule
+        .pointer_checked(Some(c_str!("ironbatch.kernel_table.v1")))
+        .map_err(|_| {
+            refuse(format!(
+                "the capsule of __kernel_table__() is not named {CAPSULE}"
+            ))
+        })?;
+    // The table's memory is the capsule's: neither may go while kernels point into it.
+    std::mem::forget(capsule.clone().unbind());
+    // SAFETY: the name says that this is a table of kernels, kept alive above.
+    unsafe { kernel::read_table(table.as_ptr().cast::<KernelTable>(), origin) }
+        .map(tuple)
+        .map_err(to_python)
+}
