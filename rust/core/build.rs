@@ -23,8 +23,9 @@ fn main() -> io::Result<()> {
     names.sort();
     let mut code = String::new();
     for name in &names {
-        let path = folder.join(format!("{name}.rs"));
-        let _ = writeln!(code, "#[path = {path:?}]\npub mod {name};");
+        // As a Rust literal: a path may hold characters that need escaping.
+        let path = format!("{:?}", folder.join(format!("{name}.rs")).to_string_lossy());
+        let _ = writeln!(code, "#[path = {path}]\npub mod {name};");
     }
     let paths: Vec<_> = names.iter().map(|name| format!("{name}::{name}")).collect();
     let _ = writeln!(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from importlib import import_module
 from pickle import PicklingError
 from typing import TYPE_CHECKING, Any
@@ -110,10 +111,8 @@ class Kernel:
 
     def __reduce__(self) -> tuple[Any, ...]:
         found = None
-        try:
+        with suppress(ImportError):
             found = getattr(import_module(self.__module__), self.__name__, None)
-        except ImportError:
-            pass
         if found is not self:
             raise PicklingError(
                 f"kernel {self.__name__!r} is pickled as an attribute of module "

@@ -306,7 +306,10 @@ unsafe fn say(message: *mut Message, item: i64, text: &str) {
     // SAFETY: promised by the caller.
     unsafe {
         let message = &mut *message;
-        let length = text.floor_char_boundary(message.capacity.min(text.len()));
+        let mut length = message.capacity.min(text.len());
+        while !text.is_char_boundary(length) {
+            length -= 1;
+        }
         if !message.data.is_null() {
             ptr::copy_nonoverlapping(text.as_ptr(), message.data, length);
             message.length = length;

@@ -105,7 +105,7 @@ impl NativeKernel {
             .map(|(name, value)| Ok((name.extract()?, to_value(&value)?)))
             .collect::<PyResult<Vec<(String, Value)>>>()?;
         self.0
-            .bind(given, &per_item)
+            .bind(&given, &per_item)
             .map(NativePlan)
             .map_err(to_python)
     }

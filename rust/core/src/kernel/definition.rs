@@ -81,9 +81,9 @@ impl Parameter {
     /// A value as the kernel wants it: whole numbers do for numbers, one number for a sequence.
     pub fn coerce(&self, value: Value) -> Result<Value> {
         Ok(match (self.kind, value) {
-            (ParamKind::Any, value) => value,
             (_, Value::None) if self.nullable => Value::None,
-            (ParamKind::Bool, value @ Value::Bool(_))
+            (ParamKind::Any, value)
+            | (ParamKind::Bool, value @ Value::Bool(_))
             | (ParamKind::Int, value @ Value::Int(_))
             | (ParamKind::Float, value @ Value::Float(_))
             | (ParamKind::Text, value @ Value::Text(_))

@@ -61,10 +61,10 @@ impl MessageBuffer {
 
     pub(super) fn read(&self) -> String {
         let text = &self.text[..self.message.length.min(self.text.len())];
-        match text.is_empty() {
-            true => "no message".to_owned(),
-            false => String::from_utf8_lossy(text).into_owned(),
+        if text.is_empty() {
+            return "no message".to_owned();
         }
+        String::from_utf8_lossy(text).into_owned()
     }
 }
 
@@ -73,11 +73,7 @@ impl Kernel {
     ///
     /// Fails with the kernel's signature in the message if a parameter is missing, unknown, given
     /// twice or of another type.
-    pub fn bind(
-        self: &Arc<Self>,
-        given: Vec<(String, Value)>,
-        per_item: &[String],
-    ) -> Result<Plan> {
+    pub fn bind(self: &Arc<Self>, given: &[(String, Value)], per_item: &[String]) -> Result<Plan> {
         let values = self.values(given, per_item)?;
         let raw_values: Vec<_> = values.iter().map(raw_value).collect();
         let pointers: Vec<_> = raw_values.iter().map(ptr::from_ref).collect();
@@ -110,7 +106,7 @@ impl Kernel {
     }
 
     /// A value for each parameter; None where it comes per item.
-    fn values(&self, given: Vec<(String, Value)>, per_item: &[String]) -> Result<Vec<Value>> {
+    fn values(&self, given: &[(String, Value)], per_item: &[String]) -> Result<Vec<Value>> {
         let names = || given.iter().map(|(name, _)| name).chain(per_item);
         for name in names() {
             if !self.params.iter().any(|param| param.name == *name) {

@@ -13,11 +13,11 @@ fn kernel(name: &str) -> Arc<Kernel> {
 }
 
 fn bind(name: &str, params: &[(&str, Value)]) -> crate::Result<Plan> {
-    let params = params
+    let params: Vec<_> = params
         .iter()
         .map(|(name, value)| ((*name).to_owned(), value.clone()))
         .collect();
-    kernel(name).bind(params, &[])
+    kernel(name).bind(&params, &[])
 }
 
 /// Items of a vector, one axis each.
@@ -81,7 +81,7 @@ fn wrong_parameters_show_the_signature() {
 #[test]
 fn a_failing_item_is_named() {
     let kernel = kernel("clip");
-    let plan = kernel.bind(vec![], &["low".to_owned()]).unwrap();
+    let plan = kernel.bind(&[], &["low".to_owned()]).unwrap();
     let mut x = vec![0.0_f32; 100];
     let mut out = x.clone();
     let mut low: Vec<f64> = vec![0.0; 100];

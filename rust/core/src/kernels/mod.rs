@@ -4,6 +4,11 @@
 //! so a new one needs no other edit. They are written against the same SDK as a user's kernels
 //! and reach the host through the same table.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "the documentation of a kernel is its docstring"
+)]
+
 use ironbatch_kernel::{Dtype, Element, Error, Result};
 use ndarray::{ArrayViewD, ArrayViewMutD, Zip};
 
