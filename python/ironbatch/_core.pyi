@@ -140,6 +140,7 @@ def write_files(
     shuffle: str,
     sync: bool,
 ) -> None: ...
+
 # ---- kernels
 
 _Failure = tuple[int, str, str] | None

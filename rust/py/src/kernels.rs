@@ -1,5 +1,10 @@
 //! Handles on kernels and plans.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "arguments from Python are owned"
+)]
+
 use crate::error::to_python;
 use crate::executor;
 use ironbatch_core::Error;

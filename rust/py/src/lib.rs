@@ -3,8 +3,8 @@
 mod batch;
 mod column;
 mod error;
-mod files;
 mod executor;
+mod files;
 mod index;
 mod kernels;
 mod memory;

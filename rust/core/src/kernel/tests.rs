@@ -217,7 +217,11 @@ fn items_of_different_shapes_run_one_by_one() {
         .run_each(&requests, &[])
         .unwrap();
     for (n, result) in results.iter().enumerate() {
-        assert!(result.iter().all(|&value| value == 1.0 - n as f64));
+        assert!(
+            result
+                .iter()
+                .all(|&value| value.to_bits() == (1.0 - n as f64).to_bits())
+        );
     }
     let (inputs, outputs) = ([requests[9].inputs[0]], [requests[8].outputs[0]]);
     let clash = [requests[9], request(1, &inputs, &outputs)];
