@@ -1,0 +1,36 @@
+"""The command line: ``python -m ironbatch demo`` and ``python -m ironbatch info``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Its arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    from ironbatch.cli import demo, info
+
+    parser = argparse.ArgumentParser(
+        prog="python -m ironbatch",
+        description="Batches, datasets and pipelines for machine-learning data.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="{demo,info}")
+    for module in (demo, info):
+        module.add_parser(commands)
+    arguments = parser.parse_args(argv)
+    run = arguments.run
+    del arguments.run, arguments.command
+    return int(run(**vars(arguments)))

@@ -1,0 +1,128 @@
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ironbatch
+from ironbatch.cli import main
+
+
+def command(*arguments, cwd, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "ironbatch", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+        cwd=cwd,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(ironbatch.__file__).parents[1]),
+            **environment,
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    done = command("demo", "--dir", str(folder / "files"), cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return done, folder / "files"
+
+
+def test_the_demo_reaches_the_accuracy(demo):
+    done, _ = demo
+    (accuracy,) = re.findall(r"^test accuracy: (0\.\d+)$", done.stdout, re.MULTILINE)
+    assert float(accuracy) >= 0.9
+
+
+def test_the_demo_writes_one_file_per_digit(demo):
+    _, folder = demo
+    assert len(list((folder / "digits").glob("*.raw"))) == 1797
+
+
+def test_the_demo_dumps_one_prediction_per_digit_of_the_test_split(demo):
+    done, folder = demo
+    right = 0
+    predictions = list((folder / "predictions").iterdir())
+    assert len(predictions) == 359
+    for path in predictions:
+        digit = (folder / "digits" / f"{path.stem}.raw").read_bytes()
+        right += int(np.load(path) == digit[-1])
+    assert f"test accuracy: {right / 359:.3f}" in done.stdout
+
+
+def test_the_demo_shows_progress_rates_shares_and_places(demo):
+    done, folder = demo
+    assert "113/113" in done.stderr
+    assert re.search(r"7190 items in [\d.]+ s, [\d,]+ items/s", done.stdout)
+    for name in ("load_digits", "normalize", "train_model", "predict_model", "dump"):
+        assert re.search(rf"{name} +[\d.]+% +[\d.]+ ms", done.stdout)
+    assert str(folder / "predictions") in done.stdout
+
+
+def test_the_demo_keeps_a_temporary_folder(tmp_path):
+    done = command("demo", "--epochs", "1", cwd=tmp_path, TMPDIR=str(tmp_path))
+    (folder,) = tmp_path.glob("ironbatch-demo-*")
+    assert str(folder) in done.stdout
+    assert len(list((folder / "digits").iterdir())) == 1797
+
+
+def test_the_demo_is_the_same_for_the_same_seed(tmp_path, capsys):
+    def accuracy(*options):
+        folder = tmp_path / "-".join(options)
+        assert main(["demo", "--dir", str(folder), "--epochs", "1", *options]) == 0
+        found = re.findall("accuracy: (.*)", capsys.readouterr().out)
+        names = sorted(path.name for path in (folder / "predictions").iterdir())
+        return found, names
+
+    first = accuracy("--seed", "1", "--prefetch", "0", "--batch-size", "100")
+    assert first == accuracy("--seed", "1", "--prefetch", "6", "--batch-size", "100")
+    assert first != accuracy("--seed", "2", "--batch-size", "100")
+
+
+def test_info_says_what_there_is(capsys):
+    assert main(["info"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(rf"^ironbatch +{re.escape(ironbatch.__version__)}$", said, re.MULTILINE)
+    for word in ("NumPy", "cores", "SIMD", "pool", "blosc", "parquet", "extra 'tables'"):
+        assert word in said
+
+
+def test_info_names_the_extra_of_a_missing_package(capsys, monkeypatch):
+    from importlib.metadata import PackageNotFoundError
+
+    from ironbatch.cli import info
+
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(info, "version", missing)
+    main(["info"])
+    assert "pip install 'ironbatch[tables]'" in capsys.readouterr().out
+
+
+def test_the_module_is_a_command(tmp_path):
+    done = command("info", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("ironbatch")
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"]])
+def test_without_a_known_command_the_usage_is_shown(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "demo" in capsys.readouterr().err
+
+
+def test_the_demo_without_scikit_learn_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(ironbatch.MissingPackageError, match=r"ironbatch\[demo\]"):
+        main(["demo", "--dir", str(tmp_path / "files")])
+    assert not Path(tmp_path / "files").exists()
