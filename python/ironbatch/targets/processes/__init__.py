@@ -24,6 +24,9 @@ __all__ = ["Processes"]
 CHUNK_TIME = 3e-3
 """Seconds that a chunk should take: long beside a message, short beside a batch."""
 
+WORTH = 3e-4
+"""Seconds of work that are worth a message; the last chunks do not get smaller than that."""
+
 inside_worker = False
 """Whether this process is a worker: then a parallel call runs in it, one call after another."""
 
@@ -105,6 +108,7 @@ class _Job:
         self.wait = wait
         self.decode = decode
         self.pack = segments.pack
+        self.compact = segments.compact
         self.dumps = segments.dumper()
         self.explain = functions.explain
         self.definition = functions.define(func, calls)
@@ -173,8 +177,9 @@ class _Job:
             return self.again.popleft()
         size = 1
         if self.pace is not None:
+            pace = max(self.pace, 1e-7)
             fair = -(-(self.n - self.next) // (2 * self.wanted))
-            size = max(1, min(fair, int(CHUNK_TIME / max(self.pace, 1e-7))))
+            size = max(1, min(max(fair, int(WORTH / pace)), int(CHUNK_TIME / pace)))
         chunk = _Chunk(self.next, min(self.next + size, self.n))
         self.next = chunk.stop
         return chunk
@@ -182,7 +187,7 @@ class _Job:
     def _packed(self, chunk: _Chunk) -> Any:
         """Pickle the arguments of a chunk, None if that fails and it was split or given up."""
         start, stop = chunk.start, chunk.stop
-        columns = [(place, column[start:stop]) for place, column in self.columns]
+        columns = [(place, self.compact(column[start:stop])) for place, column in self.columns]
         message = ("call", self.definition.key, start, stop - start, columns)
         try:
             return self.pack(message, self.dumps)
@@ -242,7 +247,7 @@ class _Job:
         if kind == "done":
             elapsed, results, failures = rest
             self.pace = elapsed / len(results)
-            self.results[chunk.start : chunk.stop] = results
+            self.results[chunk.start : chunk.stop] = list(results)
             self.left -= len(results)
             for offset, failure in failures.items():
                 self.results[chunk.start + offset] = self._failure(*failure)

@@ -12,10 +12,12 @@ import pickle
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-__all__ = ["Channel", "Segment", "anonymous_file", "dumper"]
+__all__ = ["Channel", "Packed", "Segment", "anonymous_file", "compact", "dumper", "pack"]
 
 INLINE = 4096
 """Bytes up to which an array travels through the socket."""
@@ -43,6 +45,18 @@ def dumper() -> Callable[..., Any]:
     except ImportError:
         return pickle.dumps
     return dumps  # type: ignore[no-any-return]
+
+
+def compact(values: Any) -> Any:
+    """Turn a list of NumPy scalars of one type into an array, which pickles many times faster.
+
+    Iterating over the array gives the same scalars again; other values are returned as they are.
+    """
+    if type(values) is list and isinstance(values[0], np.number | np.bool_):
+        kinds = set(map(type, values))
+        if len(kinds) == 1:
+            return np.array(values)
+    return values
 
 
 class Segment:

@@ -14,7 +14,14 @@ from typing import Any
 
 from ironbatch.targets import processes
 from ironbatch.targets.portable import encode
-from ironbatch.targets.processes.segments import Channel, Packed, Segment, dumper, pack
+from ironbatch.targets.processes.segments import (
+    Channel,
+    Packed,
+    Segment,
+    compact,
+    dumper,
+    pack,
+)
 
 __all__ = ["main"]
 
@@ -141,7 +148,7 @@ class _Server:
             return
         elapsed = perf_counter() - began
         # What pickling runs is the last item's affair no more.
-        self._answer(("done", elapsed, results, failures))
+        self._answer(("done", elapsed, compact(results), failures))
         progress[0] = -1
 
     def _failure(self, error: BaseException) -> tuple[Any, str]:
