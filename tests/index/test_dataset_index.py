@@ -1,4 +1,6 @@
 import copy
+import datetime
+import decimal
 import pickle
 import warnings
 
@@ -348,3 +350,11 @@ def test_an_index_behaves_like_a_list(ids, data) -> None:
     counts = np.zeros(len(view), int) if view.occurrences is None else view.occurrences
     marks = set(zip(view.origins.tolist(), counts.tolist(), strict=True))
     assert len(marks) == len(view)
+
+
+def test_origins_of_objects() -> None:
+    day, number, other = datetime.date(2020, 1, 2), decimal.Decimal("1.5"), object()
+    index = DatasetIndex([day, number, other, (1, other)])
+    again = DatasetIndex([object(), number, day])
+    assert index.origins[:2].tolist() == again.origins[:0:-1].tolist()
+    assert index.origins[2:].tolist() == [2, 3]  # nothing stable to go by but their positions

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import decimal
-import fractions
-import uuid
 from typing import Any
 
 import numpy as np
@@ -18,20 +15,11 @@ __all__ = ["MAX_OBJECT_IDS", "ObjectIds"]
 MAX_OBJECT_IDS = 10_000_000
 """At most this many ids that are neither integers nor strings (they cost some 150 bytes each)."""
 
-_NAMED_BY_REPR = (
-    bool,
-    int,
-    float,
-    complex,
-    str,
-    bytes,
-    type(None),
-    datetime.date,
-    datetime.time,
-    datetime.timedelta,
-    decimal.Decimal,
-    fractions.Fraction,
-    uuid.UUID,
+# Types whose `repr` is the same in every process, by name so that none has to be imported.
+_NAMED_BY_REPR = frozenset(
+    {"bool", "int", "float", "complex", "str", "bytes", "NoneType"}
+    | {f"datetime.{name}" for name in ("date", "time", "datetime", "timedelta")}
+    | {"decimal.Decimal", "fractions.Fraction", "uuid.UUID"}
 )
 
 
@@ -171,6 +159,8 @@ def _name(key: Any) -> str | None:
         return f"({','.join(str(part) for part in parts)})"
     if isinstance(key, np.generic):
         return f"{key.dtype.str}:{key.item() if key.dtype.kind not in 'mM' else key}"
-    if type(key) in _NAMED_BY_REPR or type(key) is datetime.datetime:
-        return f"{type(key).__name__}:{key!r}"
+    kind = type(key)
+    full = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    if full in _NAMED_BY_REPR:
+        return f"{kind.__name__}:{key!r}"
     return None

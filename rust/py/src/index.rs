@@ -197,9 +197,7 @@ impl PyIds {
         }
         let mut out = vec![0; ids.len()];
         for (place, (id, to)) in ids.iter().zip(&mut out).enumerate() {
-            let Some(id) = id.cast::<PyString>().ok().and_then(|id| id.to_str().ok()) else {
-                return None;
-            };
+            let id = id.cast::<PyString>().ok()?.to_str().ok()?;
             match self.0.find_str(id.as_bytes()) {
                 Some(position) => *to = position as i64,
                 None => return Some((PyArray1::from_vec(py, out), place as i64)),
