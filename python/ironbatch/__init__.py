@@ -1,5 +1,7 @@
 """Batches, datasets and pipelines for machine-learning data, with a Rust core."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from ironbatch._core import version as _version
 from ironbatch.actions.action import action
 from ironbatch.actions.apply_parallel import apply_parallel
@@ -44,6 +46,15 @@ from ironbatch.namedexpr import (
 from ironbatch.pipeline import Pipeline
 from ironbatch.random import make_rng, make_seed_sequence, spawn_seed_sequence
 
+if _TYPE_CHECKING:
+    from ironbatch.sampler import (
+        ConstantSampler,
+        HistoSampler,
+        NumpySampler,
+        Sampler,
+        ScipySampler,
+    )
+
 __version__: str = _version()
 
 __all__ = [
@@ -56,6 +67,7 @@ __all__ = [
     "C",
     "ComponentError",
     "Config",
+    "ConstantSampler",
     "D",
     "Dataset",
     "DatasetIndex",
@@ -64,6 +76,7 @@ __all__ = [
     "F",
     "FilesIndex",
     "FormatError",
+    "HistoSampler",
     "I",
     "IronbatchError",
     "L",
@@ -71,9 +84,12 @@ __all__ = [
     "M",
     "MissingPackageError",
     "NamedExpression",
+    "NumpySampler",
     "P",
     "Pipeline",
     "R",
+    "Sampler",
+    "ScipySampler",
     "SkipBatchException",
     "StopPipeline",
     "UnknownIdError",
@@ -92,3 +108,25 @@ __all__ = [
     "parallel",
     "spawn_seed_sequence",
 ]
+
+_LAZY = {
+    "ConstantSampler": "ironbatch.sampler",
+    "HistoSampler": "ironbatch.sampler",
+    "NumpySampler": "ironbatch.sampler",
+    "Sampler": "ironbatch.sampler",
+    "ScipySampler": "ironbatch.sampler",
+}
+
+
+def __getattr__(name: str) -> object:
+    # What not every program needs is imported at its first use.
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
