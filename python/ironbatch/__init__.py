@@ -54,6 +54,7 @@ if _TYPE_CHECKING:
         Sampler,
         ScipySampler,
     )
+    from ironbatch.transforms import Normalizer, Quantizer
 
 __version__: str = _version()
 
@@ -84,9 +85,11 @@ __all__ = [
     "M",
     "MissingPackageError",
     "NamedExpression",
+    "Normalizer",
     "NumpySampler",
     "P",
     "Pipeline",
+    "Quantizer",
     "R",
     "Sampler",
     "ScipySampler",
@@ -112,7 +115,9 @@ __all__ = [
 _LAZY = {
     "ConstantSampler": "ironbatch.sampler",
     "HistoSampler": "ironbatch.sampler",
+    "Normalizer": "ironbatch.transforms",
     "NumpySampler": "ironbatch.sampler",
+    "Quantizer": "ironbatch.transforms",
     "Sampler": "ironbatch.sampler",
     "ScipySampler": "ironbatch.sampler",
 }
