@@ -147,6 +147,10 @@ class NamedExpression(metaclass=_Named):
                 error.add_note(note)
             raise
 
+    def _closure(self) -> Callable[[Any, Scope], Any]:
+        """Give a function that computes the expression, with what is known already worked out."""
+        return self._compute
+
     def _resolved_name(self, batch: Any, scope: Scope) -> Any:
         name = self._name
         return name._compute(batch, scope) if isinstance(name, NamedExpression) else name

@@ -47,6 +47,19 @@ class B(NamedExpression):
             return deepcopy(value)
         return value
 
+    def _closure(self) -> Callable[[Any, Scope], Any]:
+        name = self._name
+        if type(self) is not B or type(name) is not str or self._copy:
+            return self._compute
+
+        def attribute(batch: Any, scope: Scope) -> Any:
+            try:
+                return getattr(batch, name)
+            except Exception:
+                return self._compute(batch, scope)
+
+        return attribute
+
     def _write(self, value: Any, batch: Any, scope: Scope) -> None:
         if self._name is None:
             raise TypeError("B() is the batch itself and cannot be assigned to; name an attribute")

@@ -113,7 +113,7 @@ class Run:
             options.drop_last,
             iter_params=state,
         )
-        self.total = _total(len(self.dataset.index), options)
+        self.total = state.total
         return views
 
     def tasks(self) -> Iterator[tuple[int, int, Any]]:
@@ -216,13 +216,3 @@ class Run:
                 progress.close()
         if made == 0 and not self.feeds:
             warnings.warn("the run has made no batch", EmptyBatchSequence, stacklevel=2)
-
-
-def _total(n: int, options: RunOptions) -> int | None:
-    if options.n_iters is not None:
-        return options.n_iters
-    if options.n_epochs is None:
-        return None
-    if options.drop_last:
-        return n // int(options.batch_size) * int(options.n_epochs)
-    return -(-n * int(options.n_epochs) // int(options.batch_size))

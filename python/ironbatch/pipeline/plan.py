@@ -69,7 +69,11 @@ class PlannedStep:
         self.constant_args = not has_expression(step.args)
         self.args = step.args
         self.constants = {k: v for k, v in step.kwargs.items() if not has_expression(v)}
-        self.expressions = [(k, v) for k, v in step.kwargs.items() if has_expression(v)]
+        self.expressions = [
+            (name, value, _evaluator(value))
+            for name, value in step.kwargs.items()
+            if has_expression(value)
+        ]
 
     def arguments(
         self, batch: Any, scope: Scope, unevaluated: frozenset[str] = frozenset()
@@ -79,11 +83,11 @@ class PlannedStep:
         if not self.expressions:
             return args, self.constants
         kwargs = self.constants.copy()
-        for name, value in self.expressions:
+        for name, value, compute in self.expressions:
             if name in unevaluated and isinstance(value, NamedExpression):
                 kwargs[name] = value._bind(batch, scope)
             else:
-                kwargs[name] = evaluate(value, batch, scope)
+                kwargs[name] = compute(batch, scope)
         return args, kwargs
 
     def run(self, batch: Any, scope: Scope) -> Any:
@@ -96,6 +100,13 @@ class PlannedStep:
         if destination is not None:
             with _Turn(self, scope, not is_private(destination)):
                 save_output(output, destination, batch, scope)
+
+
+def _evaluator(value: Any) -> Callable[[Any, Scope], Any]:
+    """Give the shortest way to the value of an argument."""
+    if isinstance(value, NamedExpression):
+        return value._closure()
+    return lambda batch, scope: evaluate(value, batch, scope)
 
 
 class _Turn:

@@ -1,0 +1,150 @@
+"""Pipelines: what a batch and an action cost, with and without prefetch."""
+
+from __future__ import annotations
+
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import ironbatch
+from benches.row import Measured, Row, compare, seconds
+
+BATCHES = 1000
+SIZE = 16
+COUNT = 10
+
+
+def chain(module: Any, actions: int, *, expression: bool = False, keyword: bool = False) -> Any:
+    """Make a pipeline of actions that do nothing."""
+    pipeline = module.Pipeline()
+    for _ in range(actions):
+        if expression:
+            pipeline = pipeline.do_nothing(a=module.B.size)
+        elif keyword:
+            pipeline = pipeline.do_nothing(a=1, b="two")
+        else:
+            pipeline = pipeline.do_nothing()
+    return pipeline
+
+
+def source(module: Any) -> Any:
+    """Make a dataset without data, for either library."""
+    if module is ironbatch:
+        return ironbatch.Dataset(BATCHES * SIZE, ironbatch.Batch)
+
+    class Quiet(module.Batch):  # type: ignore[misc, name-defined]
+        """BatchFlow's `do_nothing` takes no arguments."""
+
+        @module.action
+        def do_nothing(self, *args: Any, **kwargs: Any) -> Any:
+            return self
+
+    return module.Dataset(BATCHES * SIZE, Quiet)
+
+
+def epoch(module: Any, pipeline: Any, **kwargs: Any) -> Callable[[], None]:
+    """Give a function that runs one epoch."""
+    full = source(module) >> pipeline
+
+    def run() -> None:
+        for _ in full.gen_batch(SIZE, n_epochs=1, **kwargs):
+            pass
+
+    return run
+
+
+def per_batch(actions: int, **kwargs: Any) -> Measured:
+    """Time a batch, in microseconds."""
+    return seconds(epoch(ironbatch, chain(ironbatch, actions), **kwargs), scale=1e6 / BATCHES)
+
+
+def per_action(**kwargs: Any) -> Measured:
+    """Time an action on top of three others, in microseconds; both sides in turn."""
+    few = epoch(ironbatch, chain(ironbatch, 3))
+    many = epoch(ironbatch, chain(ironbatch, 3) + chain(ironbatch, COUNT, **kwargs))
+    differences = []
+    few(), many()
+    for _ in range(25):
+        times = []
+        for work in (few, many):
+            began = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - began)
+        differences.append((times[1] - times[0]) / COUNT / BATCHES * 1e6)
+    low, median, high = statistics.quantiles(differences, n=4)
+    return Measured(median, low, high)
+
+
+def against_batchflow(actions: int, **kwargs: Any) -> Measured:
+    """Compare an epoch with BatchFlow's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import batchflow
+
+        return compare(
+            epoch(ironbatch, chain(ironbatch, actions), **kwargs),
+            epoch(batchflow, chain(batchflow, actions), **kwargs),
+        )
+
+
+def hidden_producer() -> Measured:
+    """Give the rate of a consumer of 20 ms over a producer of 15 ms, as a share of its own."""
+
+    class Slow(ironbatch.Batch):
+        @ironbatch.action
+        def produce(self) -> Any:
+            time.sleep(0.015)
+            return self
+
+    pipeline = ironbatch.Dataset(40, Slow).p.produce()
+
+    def run() -> float:
+        began = time.perf_counter()
+        for _ in pipeline.gen_batch(1, prefetch=2):
+            time.sleep(0.02)
+        return 40 * 0.02 / (time.perf_counter() - began)
+
+    shares = [run() for _ in range(5)]
+    low, median, high = statistics.quantiles(shares, n=4)
+    return Measured(median, low, high)
+
+
+def row(
+    work: str, bar: float, measure: Callable[[], Measured], better: Any = "lower", **kw: str
+) -> Row:
+    """Make a row of this area."""
+    return Row("pipeline", work, bar, better, kw.get("unit", "us"), kw.get("peer", "-"), measure)
+
+
+ROWS = [
+    row("a batch through 3 do_nothing", 8, lambda: per_batch(3)),
+    row("each further action", 0.6, per_action),
+    row("a batch through 3 do_nothing, prefetch 4", 30, lambda: per_batch(3, prefetch=4)),
+    row("an action with constant keywords", 1, lambda: per_action(keyword=True)),
+    row("an action with B.size", 2.5, lambda: per_action(expression=True)),
+    row(
+        "3 do_nothing",
+        6,
+        lambda: against_batchflow(3),
+        "higher",
+        unit="x",
+        peer="BatchFlow",
+    ),
+    row(
+        "3 do_nothing, prefetch 4",
+        4,
+        lambda: against_batchflow(3, prefetch=4),
+        "higher",
+        unit="x",
+        peer="BatchFlow",
+    ),
+    row(
+        "producer of 15 ms hidden behind a consumer of 20 ms",
+        0.95,
+        hidden_producer,
+        "higher",
+        unit="of its rate",
+    ),
+]
