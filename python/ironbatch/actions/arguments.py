@@ -310,17 +310,19 @@ def make_calls(
                 f"not {type(elements).__name__}"
             ) from None
     n = len(elements)
+    columns = _as_columns(elements) if spread else [elements]
+    before = [Constant(value) for value in owner]
+    if columns is not None and not args and not varying:
+        return func, Calls(n, (*before, *columns), kwargs)
     for where in varying:
         values = args[where] if isinstance(where, int) else kwargs[where]
         if len(values) != n:
             raise ValueError(f"argument {where!r} has {len(values)} values for {n} items")
-    columns = _as_columns(elements) if spread else [elements]
     named = {where for where in varying if isinstance(where, str)}
     if columns is not None and not named:
         user = [
             value if position in varying else Constant(value) for position, value in enumerate(args)
         ]
-        before = [Constant(value) for value in owner]
         return func, Calls(n, (*before, *columns, *user), kwargs)
     rows_args: list[tuple[Any, ...]] = []
     rows_kwargs: list[dict[str, Any]] = []

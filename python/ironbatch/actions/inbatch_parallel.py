@@ -228,17 +228,22 @@ def call_parallel(
         What `post` returns; without it the batch, or the list of results if there is no batch.
     """
     own = dict(kwargs)
-    target = own.pop("target", None) or target
-    debug = own.pop("debug", debug)
-    n_workers = own.pop("n_workers", n_workers)
-    timeout = own.pop("timeout", timeout)
-    check_target(target, debug)
+    if own:
+        target = own.pop("target", None) or target
+        debug = own.pop("debug", debug)
+        n_workers = own.pop("n_workers", n_workers)
+        timeout = own.pop("timeout", timeout)
+    if debug:
+        check_target(target, debug)
 
     init_from = _resolve(batch, init, "init")
     post_to = _resolve(batch, post, "post")
     if post_to is not None and not callable(post_to):
         raise ValueError(f"post must be callable, not {type(post_to).__name__}")
-    user_args, user_kwargs, varying = split_user_arguments(args, own, batch, lambda: len(batch))
+    user_args: Sequence[Any] = ()
+    user_kwargs, varying = own, set[int | str]()
+    if args or own:
+        user_args, user_kwargs, varying = split_user_arguments(args, own, batch, lambda: len(batch))
     shared = {**extra, **user_kwargs} if extra else user_kwargs
 
     if callable(init_from):

@@ -25,6 +25,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from importlib import import_module
 from pkgutil import iter_modules
+from types import FunctionType
 from typing import Any, ClassVar, TypeVar
 
 from ironbatch.targets.calls import Calls, Constant, Context
@@ -176,6 +177,9 @@ def is_coroutine_function(func: Callable[..., Any]) -> bool:
     Partial functions, wrappers that keep the function in ``func``, and objects whose ``__call__``
     is ``async`` are looked through.
     """
+    if type(func) is FunctionType and not func.__dict__:
+        # Nothing but its code can make it one: the common case, without the detours of `inspect`.
+        return bool(func.__code__.co_flags & inspect.CO_COROUTINE)
     while not inspect.isfunction(func) and not inspect.ismethod(func):
         if isinstance(func, partial) or hasattr(func, "wraps_item_function"):
             func = func.func  # type: ignore[attr-defined]

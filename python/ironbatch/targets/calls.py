@@ -48,7 +48,7 @@ class Calls:
     [1.5, 2.5]
     """
 
-    __slots__ = ("columns", "kwargs", "n")
+    __slots__ = ("columns", "counted", "kwargs", "n")
 
     def __init__(
         self,
@@ -59,6 +59,8 @@ class Calls:
         self.n = n
         self.columns = columns
         self.kwargs = kwargs or {}
+        # Whether some column holds one value per call; otherwise `streams` adds a counter.
+        self.counted = not all(type(column) is Constant for column in columns)
 
     def bind(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return `func` with the keyword arguments of every call filled in."""
@@ -69,19 +71,14 @@ class Calls:
         whole = start == 0 and stop == self.n
         streams: list[Iterable[Any]] = [
             repeat(column.value)
-            if isinstance(column, Constant)
+            if type(column) is Constant
             else (column if whole else column[start:stop])
             for column in self.columns
         ]
-        if all(isinstance(column, Constant) for column in self.columns):
+        if not self.counted:
             # No column says how many calls there are: without this `map` would not end.
             streams.append(repeat(None, stop - start))
         return streams
-
-    @property
-    def counted(self) -> bool:
-        """Whether some column holds one value per call; otherwise `streams` adds a counter."""
-        return any(not isinstance(column, Constant) for column in self.columns)
 
     def take(self, positions: Sequence[int]) -> Calls:
         """Return some of the calls."""
