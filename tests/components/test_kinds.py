@@ -92,3 +92,60 @@ def test_masked_values_are_refused() -> None:
 def test_the_name_is_kept_for_messages() -> None:
     for value in (np.zeros(2), ["a", "b"], [np.zeros(1), np.zeros(2)]):
         assert c.as_component(value, 2, name="x").name == "x"
+
+
+def test_a_wrong_length_names_the_first_id_without_an_item() -> None:
+    with pytest.raises(ComponentError, match="first id without one is 'c'"):
+        c.as_component([1, 2], 3, ids=["a", "b", "c"])
+
+
+def test_there_is_one_result_for_each_id() -> None:
+    with pytest.raises(ComponentError, match="component 'x': 1 results for 2 items"):
+        c.assemble([1], name="x", ids=["a", "b"])
+    assert c.assemble([1, 2], name="x", ids=["a", "b"]).name == "x"
+
+
+@pytest.mark.parametrize("source", ["bool", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"])
+@pytest.mark.parametrize("dtype", ["bool", "i1", "u2", "i4", "u8", "f2", "f4", "f8", ">f4", "c8"])
+def test_to_array_casts_as_numpy_does(source: str, dtype: str) -> None:
+    array = np.arange(-150, 150).astype(source).reshape(3, 100)
+    made = c.to_array(array, dtype, None)
+    assert made.dtype == dtype
+    np.testing.assert_array_equal(made, array.astype(dtype))
+    assert not np.shares_memory(made, array)
+
+
+def test_to_array_keeps_the_dtype_when_told_to() -> None:
+    assert c.to_array(np.zeros((2, 3), "uint8"), None).dtype == np.uint8
+    assert c.to_array(np.zeros((2, 3), "uint8")).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("item", "channels", "expected"),
+    [
+        ((5, 6), "last", (5, 6, 1)),
+        ((5, 6), "first", (1, 5, 6)),
+        ((5, 6), None, (5, 6)),
+        ((5, 6, 3), "last", (5, 6, 3)),
+        ((5, 6, 3), "first", (3, 5, 6)),
+        ((5,), "first", (5,)),
+        ((), "last", ()),
+    ],
+)
+def test_to_array_puts_channels_where_wanted(item, channels, expected) -> None:
+    items = [np.full(item, i, "uint8") for i in range(3)]
+    for component in (np.stack(items), c.as_objects(items)):
+        made = c.to_array(component, "float32", channels)
+        assert made.shape == (3, *expected)
+        assert [float(part.max()) for part in made] == [0, 1, 2]
+
+
+def test_to_array_of_ragged_stays_ragged() -> None:
+    made = c.to_array(c.Ragged.from_items([np.ones((2, 3)), np.ones((1, 2))]), "uint8", "first")
+    assert [item.shape for item in made] == [(1, 2, 3), (1, 1, 2)]
+    assert made.dtype == np.uint8
+
+
+def test_to_array_refuses_other_channels() -> None:
+    with pytest.raises(ValueError, match="'middle'"):
+        c.to_array(np.zeros((2, 2)), channels="middle")

@@ -15,7 +15,8 @@ from ironbatch.components.memory import empty
 from ironbatch.components.objects import as_objects
 from ironbatch.components.ragged import Ragged
 from ironbatch.components.strings import Bytes, Strings
-from ironbatch.components.writes import Loss, cast_exactly
+from ironbatch.components.writes import Loss, cast_exactly, place
+from ironbatch.errors import ComponentError
 
 __all__ = ["assemble"]
 
@@ -43,12 +44,17 @@ def assemble(
     name : str, optional
         The component's name, for messages.
     ids : sequence, optional
-        Ids of the items, for messages.
+        Ids of the items; there must be as many.
 
     Returns
     -------
     Dense, Ragged, Strings, Bytes or ndarray of object
         The component; it shares no memory with the results.
+
+    Raises
+    ------
+    ComponentError
+        If there are more or fewer results than ids.
 
     Examples
     --------
@@ -62,6 +68,8 @@ def assemble(
     Ragged(n=2, dtype=float64, ndim=1)
     """
     items = results if isinstance(results, list) else list(results)
+    if ids is not None and len(ids) != len(items):
+        raise ComponentError(f"{place(name)}: {len(items)} results for {len(ids)} items")
     if not items:
         return Dense.of(empty(0, np.float64), name)
     kinds = set(map(type, items))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ironbatch import _core
 from ironbatch.components.assemble import assemble
 from ironbatch.components.component import Component, describe, named
 from ironbatch.components.dense import Dense
@@ -40,7 +41,7 @@ def as_component(
     name : str, optional
         The component's name, for messages.
     ids : sequence, optional
-        Ids of the items, for messages.
+        Ids of the items: the message names the first one without an item.
 
     Raises
     ------
@@ -62,9 +63,18 @@ def as_component(
     if n is not None and len(component) != n:
         raise ComponentError(
             f"{place(name)} needs {n} item{'' if n == 1 else 's'}, one for each id, but got "
-            f"{len(component)} ({describe(component)})"
+            f"{len(component)} ({describe(component)}){_first_without(ids, len(component))}"
         )
     return component
+
+
+def _first_without(ids: Sequence[Hashable] | NDArray[Any] | None, n: int) -> str:
+    if ids is None or len(ids) <= n:
+        return ""
+    lost = ids[n]
+    return (
+        f"; the first id without one is {lost.item() if isinstance(lost, np.generic) else lost!r}"
+    )
 
 
 def _convert(value: Any, name: str | None) -> Component:
@@ -158,6 +168,10 @@ def to_array(
     name = getattr(component, "name", None)
     if isinstance(component, np.ndarray) and component.dtype.kind != "O":
         moved = _channels(component.view(np.ndarray), channels, first_axis=1)
+        if dtype is not None:
+            made = _core.cast(moved, np.dtype(dtype), Dense)
+            if made is not None:
+                return Dense.of(made, name)
         return Dense.of(np.array(moved, dtype=dtype, order="C"), name)
     arrays = [_channels(np.asarray(item), channels, first_axis=0) for item in items_of(component)]
     if dtype is not None:

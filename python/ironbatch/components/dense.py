@@ -79,6 +79,14 @@ class Dense(np.ndarray[Any, np.dtype[Any]]):
         return getattr(self, "_name", None)
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        if (
+            type(key) is int
+            and type(value) is np.ndarray
+            and value.dtype == self.dtype
+            and value.shape == self.shape[1:]
+        ):
+            super().__setitem__(key, value)
+            return
         plain = self.view(np.ndarray)
         if isinstance(key, str):  # one field of a structured dtype
             Dense.of(plain[key], self.name)[...] = value

@@ -6,7 +6,7 @@
 use crate::error::to_python;
 use crate::memory::{array_class, is_plain, new_array};
 use ironbatch_core::Result as CoreResult;
-use ironbatch_core::column::{self, Pieces, Span};
+use ironbatch_core::column::{self, Number, Pieces, Span};
 use numpy::npyffi::{NPY_ARRAY_ALIGNED, NPY_ARRAY_C_CONTIGUOUS, NPY_ARRAY_WRITEABLE, npy_intp};
 use numpy::{
     PyArrayDescr, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods, npyffi::PY_ARRAY_API,
@@ -16,6 +16,8 @@ use pyo3::types::{PyList, PyTuple, PyType};
 
 /// Releasing the GIL costs more than copies of fewer bytes.
 const DETACH_BYTES: usize = 64 << 10;
+// What is done while attached must not reach the executor's threads.
+const _: () = assert!(column::is_small(DETACH_BYTES));
 
 type Array<'py> = Bound<'py, PyUntypedArray>;
 
@@ -352,7 +354,20 @@ pub fn ragged_gather<'py>(
         return Ok(None);
     };
     let (n_offsets, n) = (dims(offsets)[0] as usize, dims(positions)[0]);
-    let pieces = look_up(offsets, n_offsets, n_values as usize, positions)?;
+    let (starts, index) = (Address(int64_data(offsets)), Address(int64_data(positions)));
+    let (n_items, n_source) = (n as usize, n_offsets.saturating_sub(1));
+    let pieces = moving(py, n_items, || {
+        // SAFETY: both are vectors of aligned int64 of these lengths, held here.
+        unsafe {
+            Pieces::look_up(
+                starts.get(),
+                n_source,
+                n_values as usize,
+                index.get(),
+                n_items,
+            )
+        }
+    })?;
     let class = array_class(py);
     let dtype = values.dtype();
     let itemsize = dtype.itemsize();
@@ -361,30 +376,11 @@ pub fn ragged_gather<'py>(
     let (from, to) = (Address(data(values)), Address(data(&target)));
     // SAFETY: the array has one value more than there are pieces.
     unsafe { pieces.write_offsets(int64_data(&new_offsets)) };
-    moving(py, pieces.n_values() * itemsize, || {
+    moving(py, pieces.n_values() * itemsize + n_items, || {
         // SAFETY: the pieces were looked up in these values, which are held here; the target is new.
         unsafe { pieces.gather(from.get(), itemsize, to.get()) }
     })?;
     Ok(Some((target.into_any(), new_offsets.into_any())))
-}
-
-fn look_up(
-    offsets: &Array<'_>,
-    n_offsets: usize,
-    n_values: usize,
-    positions: &Array<'_>,
-) -> PyResult<Pieces> {
-    // SAFETY: both are vectors of aligned int64 of these lengths.
-    unsafe {
-        Pieces::look_up(
-            int64_data(offsets),
-            n_offsets.saturating_sub(1),
-            n_values,
-            int64_data(positions),
-            dims(positions)[0] as usize,
-        )
-    }
-    .map_err(to_python)
 }
 
 /// Copy the items of a ragged column into blocks of shape `largest`, with `filler` behind them.
@@ -445,10 +441,58 @@ pub fn ragged_pad<'py>(
         .map(|at| unsafe { int64_data(shapes).add(at).read_volatile() })
         .collect();
     let (from, to) = (Address(data(values)), Address(data(&target)));
-    moving(py, product(&dims_out) * itemsize, || {
+    moving(py, product(&dims_out) * itemsize + n, || {
         // SAFETY: the pieces were looked up in these values, which are held here; the target is new
         // and has one block for each.
         unsafe { pieces.pad(from.get(), &shapes, &extents, &filler, to.get()) }
+    })?;
+    Ok(Some(target.into_any()))
+}
+
+fn number(dtype: &Bound<'_, PyArrayDescr>) -> Option<Number> {
+    if dtype.is_native_byteorder() == Some(false) {
+        return None;
+    }
+    Some(match (dtype.kind(), dtype.itemsize()) {
+        (b'b', 1) => Number::Bool,
+        (b'i', 1) => Number::I8,
+        (b'u', 1) => Number::U8,
+        (b'i', 2) => Number::I16,
+        (b'u', 2) => Number::U16,
+        (b'i', 4) => Number::I32,
+        (b'u', 4) => Number::U32,
+        (b'i', 8) => Number::I64,
+        (b'u', 8) => Number::U64,
+        (b'f', 4) => Number::F32,
+        (b'f', 8) => Number::F64,
+        _ => return None,
+    })
+}
+
+/// Convert numbers as `astype` does, into a new array.
+#[pyfunction]
+#[pyo3(signature = (source, dtype, class, /))]
+pub fn cast<'py>(
+    source: &Bound<'py, PyAny>,
+    dtype: &Bound<'py, PyArrayDescr>,
+    class: &Bound<'py, PyType>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = source.py();
+    let Some(source) = plain(source) else {
+        return Ok(None);
+    };
+    let (Some(from), Some(to)) = (number(&source.dtype()), number(dtype)) else {
+        return Ok(None);
+    };
+    if !column::can_cast(from, to) {
+        return Ok(None);
+    }
+    let n = product(dims(source));
+    let target = new_array(dims(source), dtype.clone(), class)?;
+    let (values, results) = (Address(data(source)), Address(data(&target)));
+    moving(py, n * from.size().max(to.size()), || {
+        // SAFETY: both arrays have `n` values of these types and are held here; the target is new.
+        unsafe { column::cast(values.get(), from, results.get(), to, n) }
     })?;
     Ok(Some(target.into_any()))
 }

@@ -17,7 +17,9 @@ mod _core {
     #[pymodule_export]
     use super::batch::{BatchBase, Item};
     #[pymodule_export]
-    use super::column::{concatenate, gather, pack, ragged_gather, ragged_pad, scatter, stack};
+    use super::column::{
+        cast, concatenate, gather, pack, ragged_gather, ragged_pad, scatter, stack,
+    };
     #[pymodule_export]
     use super::files::{FileFailure, probe_files, read_files, write_files};
     #[pymodule_export]

@@ -6,6 +6,7 @@
 //! the executor's threads; nothing here may be called while attached to the Python interpreter
 //! unless the copy is [`is_small`].
 
+mod cast;
 mod gather;
 mod pack;
 mod ragged;
@@ -14,6 +15,7 @@ mod scatter;
 #[cfg(test)]
 mod tests;
 
+pub use cast::{Number, can_cast, cast};
 pub use gather::gather;
 pub use pack::{Span, pack};
 pub use ragged::Pieces;

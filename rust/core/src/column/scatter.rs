@@ -21,22 +21,16 @@ pub unsafe fn scatter(
     target: *mut u8,
     n_target: usize,
 ) -> Result<()> {
-    let mut seen = vec![0_u64; n_target.div_ceil(64)];
-    let mut repeats = false;
     for (place, &position) in positions.iter().enumerate() {
-        let Some(position) = usize::try_from(position).ok().filter(|&p| p < n_target) else {
+        if usize::try_from(position).map_or(true, |position| position >= n_target) {
             return Err(out_of_bounds(position, place, n_target));
-        };
-        let (word, bit) = (&mut seen[position / 64], 1 << (position % 64));
-        repeats |= *word & bit != 0;
-        *word |= bit;
+        }
     }
     let (from, to) = (Shared::new(source), Shared::new(target));
     // In order, and so on one thread, where two items go to the same place.
-    let grain = if repeats {
-        usize::MAX
-    } else {
-        grain(item_bytes)
+    let grain = match grain(item_bytes) {
+        grain if positions.len() <= grain || !has_repeats(positions, n_target) => grain,
+        _ => usize::MAX,
     };
     parallel_for(positions.len(), grain, &|range| {
         for place in range {
@@ -49,5 +43,21 @@ pub unsafe fn scatter(
                 );
             }
         }
+    })
+}
+
+/// Whether two of the positions, which are all in `0..n_target`, are equal.
+fn has_repeats(positions: &[i64], n_target: usize) -> bool {
+    if n_target / 64 > positions.len() {
+        let mut sorted = positions.to_vec();
+        sorted.sort_unstable();
+        return sorted.windows(2).any(|pair| pair[0] == pair[1]);
+    }
+    let mut seen = vec![0_u64; n_target.div_ceil(64)];
+    positions.iter().any(|&position| {
+        let (word, bit) = (position as usize / 64, 1 << (position % 64));
+        let repeated = seen[word] & bit != 0;
+        seen[word] |= bit;
+        repeated
     })
 }

@@ -1,4 +1,4 @@
-use super::{Pieces, Span, gather, pack, scatter};
+use super::{Number, Pieces, Span, can_cast, cast, gather, pack, scatter};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -150,4 +150,80 @@ fn padding_fills_behind_each_row() {
     }
     let pad = 0x0901;
     assert_eq!(target, [1, 2, pad, 3, 4, pad, 5, pad, pad, pad, pad, pad]);
+}
+
+#[test]
+fn items_with_one_position_keep_their_order_on_many_threads() {
+    let n = 200_000;
+    let source: Vec<u64> = (0..n).collect();
+    for n_target in [1_000_usize, 100_000_000] {
+        let step = n_target as i64 / 1_000;
+        let positions: Vec<i64> = (0..n as i64).map(|i| i % 1_000 * step).collect();
+        let mut target = vec![0_u64; n_target];
+        // SAFETY: the vectors have these sizes.
+        unsafe {
+            scatter(
+                source.as_ptr().cast(),
+                8,
+                &positions,
+                target.as_mut_ptr().cast(),
+                n_target,
+            )
+        }
+        .unwrap();
+        for i in 0..1_000 {
+            assert_eq!(target[i * step as usize], n - 1_000 + i as u64);
+        }
+    }
+}
+
+#[test]
+fn casts_are_those_of_c() {
+    let source: Vec<i32> = (-150_000..150_000).collect();
+    let mut floats = vec![0_f32; source.len()];
+    let mut bytes = vec![0_u8; source.len()];
+    let mut flags = vec![9_u8; source.len()];
+    // SAFETY: all vectors have the same number of values.
+    unsafe {
+        let (from, n) = (source.as_ptr().cast(), source.len());
+        cast(
+            from,
+            Number::I32,
+            floats.as_mut_ptr().cast(),
+            Number::F32,
+            n,
+        )
+        .unwrap();
+        cast(from, Number::I32, bytes.as_mut_ptr(), Number::U8, n).unwrap();
+        cast(from, Number::I32, flags.as_mut_ptr(), Number::Bool, n).unwrap();
+    }
+    for (at, &value) in source.iter().enumerate() {
+        assert!((floats[at] - value as f32).abs() < f32::EPSILON);
+        assert_eq!(bytes[at], value as u8);
+        assert_eq!(flags[at], u8::from(value != 0));
+    }
+}
+
+#[test]
+fn any_byte_but_zero_is_true() {
+    let mut target = [0_i16; 3];
+    // SAFETY: three values each.
+    unsafe {
+        cast(
+            [0_u8, 1, 7].as_ptr(),
+            Number::Bool,
+            target.as_mut_ptr().cast(),
+            Number::I16,
+            3,
+        )
+    }
+    .unwrap();
+    assert_eq!(target, [0, 1, 1]);
+}
+
+#[test]
+fn floats_are_not_cast_to_integers() {
+    assert!(!can_cast(Number::F32, Number::I64));
+    assert!(can_cast(Number::F64, Number::F32));
+    assert!(can_cast(Number::U64, Number::F32));
 }
