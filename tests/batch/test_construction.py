@@ -1,10 +1,13 @@
 """Constructors, attributes and preloaded data."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from ironbatch import Batch, Dataset, DatasetIndex
+from ironbatch import Batch, Dataset, DatasetIndex, inbatch_parallel
 from ironbatch.errors import ComponentError
 
 
@@ -241,3 +244,36 @@ def test_from_data():
     assert Batch.from_data(None, LABELS).data is not None
     with pytest.raises(ValueError, match="from_data"):
         Scans.from_data()
+
+
+def test_threads_that_load_at_once_share_one_component():
+    images = np.zeros((50, 1000))
+    for _ in range(20):
+        batch = Scans(50, preloaded={"images": images})
+        barrier = threading.Barrier(4)
+
+        def first_use(_, batch=batch, barrier=barrier):
+            barrier.wait(10)
+            return batch.images
+
+        with ThreadPoolExecutor(4) as pool:
+            seen = list(pool.map(first_use, range(4)))
+        assert all(one is seen[0] for one in seen)
+        assert batch.images is seen[0]
+
+
+def test_an_overridden_load_may_use_threads():
+    class Mine(Scans):
+        def load(self, src=None, fmt=None, **kwargs):
+            return self._one(src[1])
+
+        @inbatch_parallel(init="indices", post="_keep", target="threads")
+        def _one(self, item, labels):
+            return labels[item], self.images
+
+        def _keep(self, results):
+            self.labels = [label for label, _ in results]
+            return self
+
+    batch = Dataset(10, Mine, preloaded=(None, LABELS)).next_batch(4)
+    assert batch.labels.tolist() == [0, 10, 20, 30]

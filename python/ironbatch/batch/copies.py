@@ -42,7 +42,7 @@ class Copying(ItemAccess):
         self.data  # noqa: B018 - loads what is preloaded
         twin = self._sibling(self.index)
         memo[id(self)] = twin
-        shared = ("index", "_dataset", "_pipeline", "_preloaded")
+        shared = ("index", "_dataset", "_pipeline", "_preloaded", "_lock")
         for name, value in self.__dict__.items():
             if name not in shared:
                 twin.__dict__[name] = copying.deepcopy(value, memo)
@@ -57,7 +57,7 @@ class Copying(ItemAccess):
         attributes = {
             name: value
             for name, value in self.__dict__.items()
-            if name not in ("_dataset", "_pipeline", "_preloaded", "_raw")
+            if name not in ("_dataset", "_pipeline", "_preloaded", "_raw", "_lock")
         }
         return {
             "attributes": attributes,

@@ -103,6 +103,7 @@ class ItemAccess(ComponentStorage):
         sibling.__dict__.update(self.__dict__)
         sibling._slot_declare(self.components)
         sibling.__dict__.update(index=index, _preloaded=None)
+        sibling.__dict__.pop("_lock", None)
         return sibling
 
     def __iter__(self) -> Iterator[Any]:

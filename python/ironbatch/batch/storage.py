@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ComponentStorage"]
 
-#: Several threads may use a preloaded component first at the same moment; one of them loads it.
-_first_use = threading.RLock()
-
 
 class ComponentStorage(BatchBase):
     """The part of `Batch` that holds its data."""
@@ -60,15 +57,17 @@ class ComponentStorage(BatchBase):
         if self._loads_itself():
             self._load_whole()
             return self._slot_get(name)
-        with _first_use:
-            value = self._slot_get(name)
-            if value is None and ("_dropped" not in own or name not in own["_dropped"]):
-                if type(source) is not Preloaded:
-                    source = self._source()
-                value = source.component(own["index"], name, copy=own["_copy"])
-                if value is not None:
-                    self._slot_set(name, value)
-            return value
+        if "_dropped" in own and name in own["_dropped"]:
+            return None
+        if type(source) is not Preloaded:
+            source = self._source()
+        value = source.component(own["index"], name, copy=own["_copy"])
+        return None if value is None else self._slot_fill(name, value)
+
+    def _loading(self) -> threading.RLock:
+        """Give the lock under which the batch's preloaded data is loaded as a whole."""
+        lock: threading.RLock = self.__dict__.setdefault("_lock", threading.RLock())
+        return lock
 
     def _source(self) -> Preloaded:
         """Split preloaded data into components, at its first use."""
@@ -80,7 +79,7 @@ class ComponentStorage(BatchBase):
 
     def _load_whole(self) -> None:
         """Load preloaded data through the user's own `load`."""
-        with _first_use:
+        with self._loading():
             preloaded = self.__dict__.get("_preloaded")
             if preloaded is None:
                 return
@@ -185,7 +184,7 @@ class ComponentStorage(BatchBase):
             if self._loads_itself():
                 self._load_whole()
             else:
-                with _first_use:
+                with self._loading():
                     if self.__dict__.get("_preloaded") is not None:
                         self.__dict__["_raw"] = self._source().take(
                             self.index, None, copy=self.__dict__["_copy"]

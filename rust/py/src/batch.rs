@@ -296,6 +296,27 @@ impl BatchBase {
         Ok(())
     }
 
+    /// Put a value into a component unless it holds one already; what it holds then is the result.
+    ///
+    /// Several threads may load the same component at once; all of them go on with one value.
+    #[pyo3(name = "_slot_fill")]
+    fn slot_fill<'py>(
+        slf: &Bound<'py, Self>,
+        name: &Bound<'py, PyString>,
+        value: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let mut this = slf.borrow_mut();
+        let position = this.slot_position(name)?;
+        let slot = &mut this.slots[position].value;
+        match slot {
+            Some(held) => Ok(held.bind(slf.py()).clone()),
+            None => {
+                *slot = Some(value.clone().unbind());
+                Ok(value)
+            }
+        }
+    }
+
     /// Empty a component that is declared.
     #[pyo3(name = "_slot_clear")]
     fn slot_clear(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>) -> PyResult<()> {
