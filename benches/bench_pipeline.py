@@ -34,10 +34,10 @@ def source(module: Any) -> Any:
     if module is ironbatch:
         return ironbatch.Dataset(BATCHES * SIZE, ironbatch.Batch)
 
-    class Quiet(module.Batch):  # type: ignore[misc, name-defined]
+    class Quiet(module.Batch):  # type: ignore[misc]
         """BatchFlow's `do_nothing` takes no arguments."""
 
-        @module.action
+        @module.action  # type: ignore[untyped-decorator]
         def do_nothing(self, *args: Any, **kwargs: Any) -> Any:
             return self
 

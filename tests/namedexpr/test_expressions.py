@@ -269,6 +269,18 @@ def test_p_draws_vectors(batch):
     assert len(list(P(R("normal", seed=1)).get(batch=batch))) == 3
 
 
+def test_random_parts_of_p_are_drawn_by_item(dataset):
+    def draws(ids):
+        batch = dataset.create_batch(ids)
+        batch.random_seed = 5
+        values = P(B.labels + R("uniform", 0, 0.5) * 2).get(batch=batch)
+        return dict(zip(ids, values, strict=True))
+
+    whole, part = draws([0, 1, 2, 3]), draws([3, 1])
+    assert part == {item: whole[item] for item in part}
+    assert all(item < value < item + 1 for item, value in whole.items())
+
+
 def test_pp_is_evaluated_for_each_item(batch):
     calls = iter(range(9))
     assert list(PP(F(lambda: next(calls))).get(batch=batch)) == [0, 1, 2]

@@ -287,7 +287,28 @@ class R(_OfPipeline):
         self._rng: Any = None
 
     def _value(self, batch: Any, scope: Scope) -> Any:
+        if scope.per_item and batch is not None:
+            return self._draw_each(batch, scope)
         return self._draw(self._generator(batch, scope), batch, scope)
+
+    def _draw_each(self, batch: Any, scope: Scope) -> Any:
+        """Draw a value for each item: the same one whatever batch the item is in."""
+        n = len(batch)
+        if self._seed is not None:
+            return self._draw(self._generator(batch, scope), batch, scope, (n,))
+        import numpy as np
+
+        from ironbatch.random import ItemStreams
+
+        streams = ItemStreams(batch.stream_key, batch.next_operation())
+        index = batch.index
+        places = [
+            [0] * n if part is None else part.tolist()
+            for part in (index.origins, index.epochs, index.occurrences)
+        ]
+        return np.array(
+            [self._draw(streams.at(*place), batch, scope) for place in zip(*places, strict=True)]
+        )
 
     def _generator(self, batch: Any, scope: Scope) -> Any:
         if self._seed is not None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ironbatch.namedexpr.base import NamedExpression, evaluate
-from ironbatch.namedexpr.expressions import R
 from ironbatch.namedexpr.scope import Scope
 
 __all__ = ["PP", "P", "PerItem"]
@@ -63,8 +62,8 @@ class P(NamedExpression):
     Parameters
     ----------
     name : R, NamedExpression or sequence
-        An `R` is drawn once for each item, from the item's own stream. Another expression is
-        evaluated and gives a sequence as long as the batch.
+        An expression is evaluated once and gives a sequence as long as the batch. Any `R` in it
+        is drawn for each item, from the item's own stream.
 
     Raises
     ------
@@ -78,33 +77,16 @@ class P(NamedExpression):
 
     def _value(self, batch: Any, scope: Scope) -> Any:
         n = len(batch)
-        inner = self._name
-        if isinstance(inner, R):
-            return PerItem(_draw_each(inner, batch, scope), n=n)
-        values = evaluate(inner, batch, scope)
+        outer, scope.per_item = scope.per_item, True
+        try:
+            values = evaluate(self._name, batch, scope)
+        finally:
+            scope.per_item = outer
         if isinstance(values, str) or not hasattr(values, "__len__"):
             raise TypeError(f"{self!r} needs a sequence of {n} values, got {type(values).__name__}")
         if len(values) != n:
             raise ValueError(f"{self!r} has {len(values)} values for the {n} items of the batch")
         return PerItem(values, n=n)
-
-
-def _draw_each(expression: R, batch: Any, scope: Scope) -> list[Any]:
-    if expression._seed is not None:
-        rng = expression._generator(batch, scope)
-        return [expression._draw(rng, batch, scope) for _ in range(len(batch))]
-    from ironbatch.random import ItemStreams
-
-    streams = ItemStreams(batch.stream_key, batch.next_operation())
-    index = batch.index
-    n = len(batch)
-    nothing = [0] * n
-    epochs = nothing if index.epochs is None else index.epochs
-    occurrences = nothing if index.occurrences is None else index.occurrences
-    return [
-        expression._draw(streams.at(int(origin), int(epoch), int(occurrence)), batch, scope)
-        for origin, epoch, occurrence in zip(index.origins, epochs, occurrences, strict=True)
-    ]
 
 
 class PP(P):

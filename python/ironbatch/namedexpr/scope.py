@@ -30,6 +30,8 @@ class Scope:
         Keeps batches in order where several travel at once.
     times : list of float or None
         Seconds spent in each step, when they are measured.
+    per_item : bool
+        Whether random expressions give a value for each item at the moment: they are inside `P`.
     discarded : bool
         Whether the run yields None in the place of the batch.
     locks : list
@@ -40,6 +42,7 @@ class Scope:
         "discarded",
         "iteration",
         "locks",
+        "per_item",
         "pipeline",
         "position",
         "stream_key",
@@ -65,6 +68,7 @@ class Scope:
         self.ticket = iteration - 1
         self.turns: Any = None
         self.times: list[float] | None = None
+        self.per_item = False
         self.discarded = False
         self.locks: list[tuple[Any, Any]] = []
 
