@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ironbatch import Batch, Dataset, DatasetIndex, inbatch_parallel
 from ironbatch.errors import WorkerDiedError
 from ironbatch.targets import Calls, Constant, Context, run
 from ironbatch.targets.processes.pool import pool
@@ -260,3 +261,62 @@ def test_no_descriptors_are_lost_by_dead_workers() -> None:
         run("mpc", os._exit, Calls(2, ([1, 1],)))
     run("mpc", identity, Calls(4, ([1] * 4,)))
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 8
+
+
+class Travelling(Batch):
+    components = "values"
+
+    @inbatch_parallel(init="indices", post="_gather", target="mpc")
+    def look(self, item: int) -> Any:
+        return self.dataset.greeting, len(self.dataset), self.pipeline is not None, os.getpid()
+
+    @inbatch_parallel(init="indices", post="_gather", target="mpc")
+    def draw(self, item: int) -> float:
+        return float(self.random.random())
+
+    @inbatch_parallel(init="indices", post="_gather", target="for")
+    def variable(self, item: int) -> Any:
+        assert self.pipeline is not None
+        return self.pipeline.get_variable("name")
+
+    def _gather(self, results: list[Any]) -> list[Any]:
+        return results
+
+
+def test_dataset_and_pipeline_are_there_in_workers() -> None:
+    dataset = Dataset(10, Travelling, preloaded=np.arange(10), greeting="hello")
+    batch = next(dataset.gen_batch(4))
+    batch.pipeline = dataset.pipeline().init_variable("name", "value")
+    for _ in range(3):
+        for greeting, size, has_pipeline, pid in batch.look():
+            assert (greeting, size, has_pipeline) == ("hello", 10, True)
+            assert pid != os.getpid()
+    assert batch.variable(target="mpc") == ["value"] * 4
+
+
+def test_a_batch_without_dataset_and_pipeline_travels_too() -> None:
+    batch = Travelling(DatasetIndex(3))
+    (error, *_) = batch.look()
+    assert isinstance(error, AttributeError)
+
+
+def test_a_pipeline_that_cannot_be_pickled_stays_behind() -> None:
+    dataset = Dataset(10, Travelling, greeting="hello")
+    batch = next(dataset.gen_batch(4))
+    batch.pipeline = dataset.pipeline()
+    batch.pipeline.lock = __import__("threading").Lock()
+    assert [result[:3] for result in batch.look()] == [("hello", 10, False)] * 4
+
+
+def test_more_datasets_than_a_worker_keeps() -> None:
+    datasets = [Dataset(5, Travelling, greeting=str(at)) for at in range(7)]
+    for _ in range(2):
+        for dataset in datasets:
+            batch = next(dataset.gen_batch(5))
+            assert {result[0] for result in batch.look()} == {dataset.greeting}
+
+
+def test_workers_draw_from_the_batchs_stream() -> None:
+    batch = Travelling(DatasetIndex(1))
+    (drawn,) = batch.draw()
+    assert drawn == batch.random.random()

@@ -18,6 +18,9 @@ _registry_lock = threading.Lock()
 
 def _lock_of(pipeline: Any, name: str) -> Any:
     """Return the lock of that name which all batches of a pipeline share."""
+    variables = getattr(pipeline, "variables", None)
+    if variables is not None:
+        return variables.lock(name)
     with _registry_lock:
         # Reentrant: an action may call another one that uses the same lock.
         return _locks.setdefault(pipeline, {}).setdefault(name, threading.RLock())

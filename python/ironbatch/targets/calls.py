@@ -71,7 +71,7 @@ class Calls:
         whole = start == 0 and stop == self.n
         streams: list[Iterable[Any]] = [
             repeat(column.value)
-            if type(column) is Constant
+            if isinstance(column, Constant)
             else (column if whole else column[start:stop])
             for column in self.columns
         ]

@@ -100,13 +100,16 @@ class Definition:
         What workers know it by.
     packed : Packed
         The pickled function and arguments.
+    datasets : dict
+        The datasets that they refer to, by number.
     """
 
-    __slots__ = ("key", "packed")
+    __slots__ = ("datasets", "key", "packed")
 
-    def __init__(self, key: bytes, packed: Packed) -> None:
+    def __init__(self, key: bytes, packed: Packed, datasets: dict[int, Any]) -> None:
         self.key = key
         self.packed = packed
+        self.datasets = datasets
 
     @property
     def lasting(self) -> bool:
@@ -142,13 +145,42 @@ def define(func: Callable[..., Any], calls: Calls) -> Definition:
     dumps = dumper()
     if dumps is pickle.dumps and getattr(func, "__module__", None) == "__main__":
         raise explain(func, "it is defined in __main__, which worker processes cannot import")
+    datasets: dict[int, Any] = {}
     try:
-        packed = pack((_portable(func), constants, dict(calls.kwargs)), dumps)
+        packed = _with_batches(func, constants, calls, datasets)
+        if packed is None:
+            packed = pack((_portable(func), constants, dict(calls.kwargs)), dumps)
     except Exception as error:
         raise explain(_culprit(func, constants, calls), str(error)) from error
     if packed.parts or len(packed.body) > HASHED:
-        return Definition(b"u%d" % next(_unique), packed)
-    return Definition(b"c" + blake2b(packed.body, digest_size=16).digest(), packed)
+        return Definition(b"u%d" % next(_unique), packed, datasets)
+    return Definition(b"c" + blake2b(packed.body, digest_size=16).digest(), packed, datasets)
+
+
+def _with_batches(
+    func: Callable[..., Any],
+    constants: list[tuple[int, Any]],
+    calls: Calls,
+    datasets: dict[int, Any],
+) -> Packed | None:
+    """Pickle constants among which there are batches; None if there are none."""
+    if "ironbatch.batch" not in sys.modules:
+        return None
+    from ironbatch.targets.processes.batches import dumps_with_datasets, travelling
+
+    for with_pipeline in (True, False):
+        values = [(at, travelling(value, with_pipeline=with_pipeline)) for at, value in constants]
+        if all(new is old for (_, new), (_, old) in zip(values, constants, strict=True)):
+            return None
+        datasets.clear()
+        try:
+            message = (_portable(func), values, dict(calls.kwargs))
+            return pack(message, dumps_with_datasets(datasets))
+        except Exception:
+            # A pipeline may hold what cannot be pickled; few item functions look at it.
+            if not with_pipeline:
+                raise
+    return None
 
 
 def _culprit(func: Callable[..., Any], constants: list[tuple[int, Any]], calls: Calls) -> Any:

@@ -17,8 +17,16 @@ from collections import OrderedDict
 from contextlib import suppress
 from typing import Any
 
+from ironbatch.targets.processes.batches import Kept
 from ironbatch.targets.processes.functions import Definition
-from ironbatch.targets.processes.segments import Channel, Packed, Segment, anonymous_file, pack
+from ironbatch.targets.processes.segments import (
+    Channel,
+    Packed,
+    Segment,
+    anonymous_file,
+    dumper,
+    pack,
+)
 from ironbatch.targets.processes.worker import REMEMBERED
 
 __all__ = ["Pool", "Worker", "default_workers", "pool"]
@@ -78,6 +86,7 @@ class Worker:
         self.ready = False
         self._known: OrderedDict[bytes, None] = OrderedDict()
         self._passing = b""
+        self._kept = Kept()
 
     @property
     def item(self) -> int:
@@ -97,13 +106,27 @@ class Worker:
             known = key == self._passing
             self._passing = key
         if not known:
+            for token, dataset in definition.datasets.items():
+                if not self._kept.use(token):
+                    self._keep(token, dataset)
             where = os.getcwd()  # noqa: PTH109
+            used = list(definition.datasets)
             self.channel.send(
-                pack(("define", key, definition.lasting, where, sys.path), _dumps_plainly)
+                pack(("define", key, definition.lasting, used, where, sys.path), _dumps_plainly)
             )
             self.channel.send(definition.packed)
         self._item[0] = -1
         self.channel.send(columns)
+
+    def _keep(self, token: int, dataset: Any) -> None:
+        """Send a dataset that later definitions name by number; None if it cannot be pickled."""
+        try:
+            packed = pack(dataset, dumper())
+        except Exception:
+            packed = pack(None, _dumps_plainly)
+        self._kept.add(token, None)
+        self.channel.send(pack(("keep", token), _dumps_plainly))
+        self.channel.send(packed)
 
     def kill(self) -> None:
         """End the process at once, whatever it does."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from ironbatch.targets import processes
 from ironbatch.targets.portable import encode
+from ironbatch.targets.processes.batches import Kept, loads_with_datasets
 from ironbatch.targets.processes.segments import (
     Channel,
     Packed,
@@ -79,6 +80,7 @@ class _Server:
         self.progress = progress
         self.dumps = dumper()
         self.functions: OrderedDict[bytes, _Function] = OrderedDict()
+        self.kept = Kept()
         self.passing: tuple[bytes, _Function] | None = None
 
     def serve(self) -> None:
@@ -93,17 +95,32 @@ class _Server:
                 continue
             if message[0] == "define":
                 self._define(*message[1:])
+            elif message[0] == "keep":
+                self._keep(*message[1:])
             else:
                 self._call(*message[1:])
 
-    def _define(self, key: bytes, lasting: bool, directory: str, path: list[str]) -> None:
+    def _keep(self, token: int) -> None:
         body, copies = self.channel.receive()
         try:
+            dataset = pickle.loads(body, buffers=copies)
+        except Exception:
+            # As in the parent, where it may not be pickled: the batch arrives without it.
+            dataset = None
+        self.kept.add(token, dataset)
+
+    def _define(
+        self, key: bytes, lasting: bool, datasets: list[int], directory: str, path: list[str]
+    ) -> None:
+        body, copies = self.channel.receive()
+        try:
+            for token in datasets:
+                self.kept.use(token)
             if os.getcwd() != directory:  # noqa: PTH109 - called for each new function
                 os.chdir(directory)
             if sys.path != path:
                 sys.path[:] = path
-            function = pickle.loads(body, buffers=copies)
+            function = loads_with_datasets(body, copies, self.kept)
         except Exception as error:
             function = encode(error, self.dumps), "", None
         if lasting:
