@@ -23,7 +23,7 @@ lint:  ## Check format, lints, types and stubs
 	ruff check .
 	ruff format --check .
 	mypy
-	python -m mypy.stubtest ironbatch._core --mypy-config-file pyproject.toml
+	python -m mypy.stubtest ironbatch._core --mypy-config-file pyproject.toml --ignore-disjoint-bases
 
 format:  ## Format Rust and Python
 	cargo fmt --all
