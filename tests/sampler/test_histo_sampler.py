@@ -110,6 +110,8 @@ def test_repr_shows_boxes_and_total():
         ({"edges": [[0, 1], [1, 0]]}, "edges along axis 1 are not finite and growing"),
         ({"edges": [[0, np.inf]]}, "edges along axis 0 are not finite and growing"),
         ({"edges": [[0]]}, "two numbers or more"),
+        ({"edges": []}, "edges along one axis or more"),
+        ({"histo": ([1, 2],)}, "edges along one axis or more"),
     ],
 )
 def test_bad_histograms(kwargs, message):

@@ -72,6 +72,8 @@ class HistoSampler(Sampler):
         if histo is not None:
             counts, *rest = histo
             edges = rest[0] if len(rest) == 1 else rest
+        if not len(edges):
+            raise ValueError("a histogram has edges along one axis or more")
         if np.ndim(edges[0]) == 0:
             edges = [edges]
         self.edges = [_checked_edges(axis, edge) for axis, edge in enumerate(edges)]
@@ -113,14 +115,13 @@ class HistoSampler(Sampler):
         if not total > 0:
             raise ValueError("the histogram is empty: fill it with update(points) first")
         assert self.state is not None
-        n_axes = len(self.edges)
-        numbers = self.state.random((size, n_axes + 1))
+        picks = self.state.random(size) * total
+        points: Points = self.state.random((size, len(self.edges)))
         # Searching to the right of equal sums never ends in a box without points; the last sum is
         # out of reach, but for rounding.
-        flat = np.searchsorted(self._cumulated, numbers[:, 0] * total, side="right")
+        flat = np.searchsorted(self._cumulated, picks, side="right")
         last = np.searchsorted(self._cumulated, total, side="left")
         box = np.unravel_index(np.minimum(flat, last), self.bins.shape)
-        points = numbers[:, 1:]
         for axis, edge in enumerate(self.edges):
             low, high = edge[box[axis]], edge[box[axis] + 1]
             points[:, axis] = low + points[:, axis] * (high - low)

@@ -62,9 +62,8 @@ class Normalizer:
     Notes
     -----
     Statistics are computed in float64 over all values of an array; `std` is that of the population
-    (`ddof` 0). Standard score and min-max scaling: I. Goodfellow, Y. Bengio, A. Courville, *Deep
-    Learning*, MIT Press 2016, section 12.2.1; `zero std divides by nothing` is the rule of
-    scikit-learn's ``StandardScaler``.
+    (`ddof` 0). The formulas are those of scikit-learn's ``StandardScaler`` and ``MinMaxScaler``,
+    as is the rule to divide by 1 where the scale is 0.
 
     Examples
     --------
