@@ -1,7 +1,6 @@
 from collections.abc import Sequence
-from typing import Any, Final, Self, TypeAlias, final
 from os import PathLike
-from typing import Any, Final, Self, final
+from typing import Any, Final, Self, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -179,6 +178,7 @@ class NativePlan:
         inputs: Sequence[_Array],
         outputs: Sequence[_Array],
         params: Sequence[_Array],
+        *,
         random: tuple[
             tuple[int, int],
             int,
@@ -187,12 +187,17 @@ class NativePlan:
             NDArray[np.uint64] | None,
         ]
         | None = None,
+        n_workers: int | None = None,
+        timeout: float | None = None,
     ) -> _Failure: ...
     def run_each(
         self,
         inputs: Sequence[Sequence[_Array]],
         outputs: Sequence[Sequence[_Array]],
         params: Sequence[_Array],
+        *,
+        n_workers: int | None = None,
+        timeout: float | None = None,
     ) -> _Failure: ...
 
 def built_in_kernels() -> list[NativeKernel]: ...

@@ -28,8 +28,10 @@ from ironbatch.actions.inbatch_parallel import (
     run_bare,
 )
 from ironbatch.actions.item_random import draw_applied, seeded, with_streams
+from ironbatch.actions.native import apply_kernel
 from ironbatch.errors import ComponentError
 from ironbatch.targets.calls import Calls, Context
+from ironbatch.targets.native import bound_kernel, is_native
 
 __all__ = ["apply_parallel", "as_action", "assemble_results", "run"]
 
@@ -225,7 +227,8 @@ def run(
         The batch.
     func : callable or str
         The item function, or the name of a method of the batch. It gets ``src=`` and ``dst=`` if
-        its signature takes them.
+        its signature takes them. A kernel runs natively, whatever `target` says, with `kwargs`
+        as its parameters unless it is bound.
     *args
         Further positional arguments of `func`, after the item.
     init : str, callable or iterable, optional
@@ -282,6 +285,14 @@ def run(
         func = getattr(batch, func)
     if not callable(func):
         raise TypeError(f"apply_parallel needs a callable, not {func!r}")
+    kernel = None
+    if is_native(func):
+        if args or requires_rng or rng_seeds is not None:
+            raise TypeError(
+                f"{func!r} takes its parameters by keyword, and no rng= or requires_rng"
+            )
+        func = kernel = bound_kernel(func, kwargs)
+        kwargs, target = {}, "native"
 
     pairs = [(src, dst)]
     if isinstance(src, list):
@@ -303,6 +314,17 @@ def run(
 
     result = batch
     for one_src, one_dst in pairs:
+        if kernel is not None and _goes_into_components(batch, init, post, one_src):
+            apply_kernel(
+                batch,
+                kernel,
+                one_src,
+                one_dst,
+                applied=applied,
+                n_workers=n_workers,
+                timeout=timeout,
+            )
+            continue
         result = _Application(batch, func, args, kwargs, init, post, one_src, one_dst, target).run(
             p=p,
             applied=applied,
@@ -336,6 +358,13 @@ def _applied(batch: Any, p: Any) -> tuple[list[bool] | None, Any]:
     if len(values) != len(batch):
         raise ValueError(f"p has {len(values)} values for {len(batch)} items")
     return [bool(value) for value in values], p
+
+
+def _goes_into_components(batch: Any, init: Any, post: Any, src: Any) -> bool:
+    """Whether items come from components and results become components, with nothing between."""
+    from_components = init is None or init is False or (isinstance(init, str) and init == "data")
+    method = getattr(type(batch), post, None) if isinstance(post, str) else None
+    return from_components and src is not None and getattr(method, "stores_components", False)
 
 
 class _Application:

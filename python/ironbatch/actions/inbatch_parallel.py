@@ -11,6 +11,7 @@ import numpy as np
 from ironbatch import targets
 from ironbatch.actions.arguments import call_accepting, make_calls, split_user_arguments
 from ironbatch.actions.failure import any_action_failed, failure, note_failures
+from ironbatch.actions.native import call_kernel_method
 from ironbatch.errors import ActionError
 from ironbatch.targets.calls import Calls, Context
 
@@ -61,8 +62,9 @@ def inbatch_parallel(
         failed items hold their exceptions; what it returns is the action's result. Without it a
         failure raises, and the action returns the batch.
     target : str, optional
-        Where calls run: ``'threads'``, ``'for'``, ``'async'``, ``'mpc'`` or an alias. Coroutine
-        functions always run as ``'async'``.
+        Where calls run: ``'threads'``, ``'for'``, ``'async'``, ``'mpc'``, ``'native'`` or an alias.
+        Coroutine functions always run as ``'async'``. With ``'native'`` the method is called once,
+        without an item, and returns the kernel that runs on the elements.
     n_workers : int, optional
         How many items may be processed at once.
     timeout : float, optional
@@ -250,19 +252,26 @@ def call_parallel(
         elements = call_accepting(init_from, user_args, shared, given=_owner(batch, init_from))
     else:
         elements = init_from
-    elements = elements_of(elements, init)
-    func, calls = make_calls(
-        method,
-        elements,
-        user_args,
-        user_kwargs,
-        varying,
-        owner=() if batch is None else (batch,),
-    )
     component = init if isinstance(init, str) and _is_component(batch, init) else None
     name = getattr(method, "__name__", type(method).__name__)
-    context = context_of(batch, name, component, calls.n)
-    if debug:
+    is_native = targets.get(target).name == "native"
+    if not (is_native and component):
+        elements = elements_of(elements, init)
+    if not is_native:
+        func, calls = make_calls(
+            method,
+            elements,
+            user_args,
+            user_kwargs,
+            varying,
+            owner=() if batch is None else (batch,),
+        )
+    context = context_of(batch, name, component, len(elements) if is_native else calls.n)
+    if is_native:
+        results = call_kernel_method(
+            method, batch, args, own, elements, n_workers=n_workers, timeout=timeout
+        )
+    elif debug:
         results = run_bare(func, calls)
     else:
         results = targets.run(

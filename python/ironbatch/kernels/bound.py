@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ironbatch.actions.arguments import has_item_values
 from ironbatch.kernels.kernel import Kernel
-from ironbatch.kernels.parameters import is_per_item, per_item_values, plain
+from ironbatch.kernels.parameters import per_item_values, plain
 
 if TYPE_CHECKING:
     from ironbatch._core import NativePlan
@@ -25,6 +26,7 @@ _KINDS: dict[str, type[Exception]] = {
     "panic": RuntimeError,
     "type": TypeError,
     "value": ValueError,
+    "timeout": TimeoutError,
 }
 
 
@@ -78,7 +80,7 @@ class BoundKernel:
         self.params = dict(params)
         self.__name__ = kernel.__name__
         self.__doc__ = kernel.__doc__
-        self._per_item = {name: value for name, value in params.items() if is_per_item(value)}
+        self._per_item = {name: value for name, value in params.items() if has_item_values(value)}
         # Bound at once, so that a wrong parameter is found where it is written.
         self._plan: NativePlan = kernel.native.bind(
             {name: plain(value) for name, value in params.items() if name not in self._per_item},
@@ -143,6 +145,9 @@ class BoundKernel:
         *components: Component,
         name: str | None = None,
         batch: Any = None,
+        positions: NDArray[np.int64] | None = None,
+        n_workers: int | None = None,
+        timeout: float | None = None,
     ) -> Component | tuple[Component, ...]:
         """Run on all items of components.
 
@@ -154,6 +159,12 @@ class BoundKernel:
             Name of the component that is made.
         batch : Batch, optional
             What parameters given per item are evaluated for.
+        positions : ndarray of int64, optional
+            Positions in the batch of the items, if they are not all of it.
+        n_workers : int, optional
+            How many threads may work on it; by default one for each core.
+        timeout : float, optional
+            Seconds after which items that have not begun fail with `TimeoutError`.
 
         Returns
         -------
@@ -184,15 +195,19 @@ class BoundKernel:
             raise ValueError(f"{self.__name__}: components of different lengths: {lengths}")
         params: list[NDArray[Any]] = []
         if self._per_item:
-            params = per_item_values(self.kernel.native, self._per_item, batch, n)
+            n_values = n if positions is None else len(batch)
+            params = per_item_values(self.kernel.native, self._per_item, batch, n_values)
+            if positions is not None:
+                params = [values[positions] for values in params]
+        limits: dict[str, Any] = {"n_workers": n_workers, "timeout": timeout}
         made: list[Component]
         if all(isinstance(one, np.ndarray) and one.dtype.kind != "O" for one in components):
             arrays = [_usable(one.view(np.ndarray)) for one in components]  # type: ignore[union-attr]
             outputs = self._allocate([(array.dtype, array.shape[1:]) for array in arrays], n)
-            failure = self._plan.run(n, arrays, outputs, params) if n else None
+            failure = self._plan.run(n, arrays, outputs, params, **limits) if n else None
             made = [Dense.of(output, name) for output in outputs]
         else:
-            made, failure = self._run_each(components, params, name)
+            made, failure = self._run_each(components, params, name, limits)
         if failure is not None:
             raise KernelFailure(failure[0], _error(failure))
         return tuple(made) if len(made) > 1 else made[0]
@@ -214,7 +229,11 @@ class BoundKernel:
         return [empty((n, *shape), dtype) for dtype, shape in self._infer(tuple(specs))]
 
     def _run_each(
-        self, components: Sequence[Component], params: list[NDArray[Any]], name: str | None
+        self,
+        components: Sequence[Component],
+        params: list[NDArray[Any]],
+        name: str | None,
+        limits: dict[str, Any],
     ) -> tuple[list[Component], tuple[int, str, str] | None]:
         """Run on items of which each may have a shape of its own."""
         from ironbatch.components import assemble, items_of
@@ -231,7 +250,7 @@ class BoundKernel:
             return [assemble([], name=name) for _ in self.kernel.native.outputs], None
         layouts = [_lay_out(output, name) for output in zip(*specs, strict=True)]
         views = list(map(list, zip(*(views for views, _ in layouts), strict=True)))
-        failure = self._plan.run_each(rows, views, params)
+        failure = self._plan.run_each(rows, views, params, **limits)
         return [component for _, component in layouts], failure
 
 

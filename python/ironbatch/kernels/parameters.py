@@ -11,12 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from ironbatch._core import NativeKernel
 
-__all__ = ["is_per_item", "per_item_values", "plain"]
-
-
-def is_per_item(value: Any) -> bool:
-    """Whether a value is an expression that gives one value for each item of a batch."""
-    return hasattr(type(value), "item_values")
+__all__ = ["per_item_values", "plain"]
 
 
 def plain(value: Any) -> Any:

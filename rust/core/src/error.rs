@@ -44,6 +44,9 @@ pub enum Error {
     /// A library of kernels cannot be used (Python: `ImportError`).
     #[error("{0}")]
     Library(String),
+    /// Work was not begun before its time was over (Python: `TimeoutError`).
+    #[error("{0}")]
+    Timeout(String),
     /// Native code panicked (Python: `RuntimeError`).
     #[error("{0}")]
     Panic(String),

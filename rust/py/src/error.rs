@@ -3,7 +3,7 @@
 use ironbatch_core::Error;
 use pyo3::exceptions::{
     PyImportError, PyIndexError, PyKeyboardInterrupt, PyMemoryError, PyOSError, PyRuntimeError,
-    PyTypeError, PyValueError,
+    PyTimeoutError, PyTypeError, PyValueError,
 };
 use pyo3::prelude::*;
 
@@ -29,6 +29,7 @@ pub fn to_python(error: Error) -> PyErr {
         },
         Error::Memory(message) => PyMemoryError::new_err(message),
         Error::Library(message) => PyImportError::new_err(message),
+        Error::Timeout(message) => PyTimeoutError::new_err(message),
         Error::Panic(message) => PyRuntimeError::new_err(message),
         Error::Interrupted => PyKeyboardInterrupt::new_err(()),
         other => PyValueError::new_err(other.to_string()),

@@ -9,7 +9,7 @@ use crate::error::to_python;
 use crate::executor;
 use ironbatch_core::Error;
 use ironbatch_core::kernel::{
-    self, Dtype, Kernel, Library, Memory, Plan, RandomSource, Request, Spec, Value,
+    self, Dtype, Kernel, Library, Limits, Memory, Plan, RandomSource, Request, Spec, Value,
 };
 use ironbatch_kernel::abi::{CAPSULE, KernelTable, MAX_RANK};
 use numpy::npyffi::NPY_ARRAY_WRITEABLE;
@@ -22,6 +22,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyCapsule, PyCapsuleMethods, PyDict, PyFloat, PyInt, PyString};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A kernel: what it is called, what it takes, and how to bind it.
 #[pyclass(frozen, module = "ironbatch._core")]
@@ -164,7 +165,10 @@ impl NativePlan {
     }
 
     /// Run on arrays whose first axis counts items; tells the lowest failing item, if any.
-    #[pyo3(signature = (n_items, inputs, outputs, params, random=None))]
+    #[pyo3(signature = (
+        n_items, inputs, outputs, params, *, random=None, n_workers=None, timeout=None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "called by keyword")]
     fn run(
         &self,
         py: Python<'_>,
@@ -173,6 +177,8 @@ impl NativePlan {
         outputs: Arrays<'_>,
         params: Arrays<'_>,
         random: Option<RandomTuple<'_>>,
+        n_workers: Option<usize>,
+        timeout: Option<f64>,
     ) -> PyResult<Failure> {
         let (inputs, outputs, params) = (
             self.memories(&inputs)?,
@@ -198,17 +204,21 @@ impl NativePlan {
             outputs: &outputs,
             params: &params,
             random: lists,
+            limits: limits(n_workers, timeout),
         };
         failure(executor::run(py, || Ok(told(self.0.run(&request)))))
     }
 
     /// Run on items of different shapes: the arrays of each item; values per item of parameters.
+    #[pyo3(signature = (inputs, outputs, params, *, n_workers=None, timeout=None))]
     fn run_each(
         &self,
         py: Python<'_>,
         inputs: Vec<Arrays<'_>>,
         outputs: Vec<Arrays<'_>>,
         params: Arrays<'_>,
+        n_workers: Option<usize>,
+        timeout: Option<f64>,
     ) -> PyResult<Failure> {
         let ones = |items: &[Arrays<'_>]| {
             items
@@ -236,10 +246,12 @@ impl NativePlan {
                 outputs,
                 params: &[],
                 random: None,
+                limits: Limits::default(),
             })
             .collect();
+        let limits = limits(n_workers, timeout);
         failure(executor::run(py, || {
-            Ok(told(self.0.run_each(&requests, &params)))
+            Ok(told(self.0.run_each(&requests, &params, limits)))
         }))
     }
 }
@@ -311,6 +323,12 @@ impl NativePlan {
     }
 }
 
+fn limits(n_workers: Option<usize>, timeout: Option<f64>) -> Limits {
+    // More seconds than a `Duration` holds is no limit.
+    let timeout = timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    Limits { n_workers, timeout }
+}
+
 /// Keep a failing item apart from errors of the whole call.
 fn told(outcome: ironbatch_core::Result<()>) -> Result<Failure, Error> {
     match outcome {
@@ -319,6 +337,7 @@ fn told(outcome: ironbatch_core::Result<()>) -> Result<Failure, Error> {
             let kind = match *source {
                 Error::Panic(_) => "panic",
                 Error::Type(_) => "type",
+                Error::Timeout(_) => "timeout",
                 _ => "value",
             };
             Ok(Some((position, kind, source.to_string())))

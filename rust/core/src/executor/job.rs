@@ -61,6 +61,7 @@ pub struct Job<'a> {
     grain: usize,
     cancel: Option<&'a CancelFlag>,
     caller: CallerRole,
+    most_threads: usize,
 }
 
 type Body<'a> = dyn Fn(Range<usize>) -> std::result::Result<(), ItemError> + Sync + 'a;
@@ -73,6 +74,7 @@ impl<'a> Job<'a> {
             grain: 1,
             cancel: None,
             caller: CallerRole::TakesPart,
+            most_threads: usize::MAX,
         }
     }
 
@@ -94,6 +96,12 @@ impl<'a> Job<'a> {
         self
     }
 
+    /// How many threads may work on it at once; at least 1.
+    pub const fn most_threads(mut self, count: usize) -> Self {
+        self.most_threads = if count == 0 { 1 } else { count };
+        self
+    }
+
     /// Call `body` on ranges that cover all items, and give back the lowest failure.
     ///
     /// A body handles its range in order and stops at its first failure. A cancelled job fails
@@ -109,7 +117,7 @@ impl<'a> Job<'a> {
         if !listens && self.n_items <= self.grain {
             return run_chunk(body, 0..self.n_items, cancel);
         }
-        let n_threads = pool::thread_count();
+        let n_threads = pool::thread_count().min(self.most_threads);
         let n_chunks = self.n_items.div_ceil(self.grain);
         let n_helpers = n_chunks.min(n_threads) - usize::from(!listens);
         let Some(threads) = (n_helpers > 0).then(pool::pool).flatten() else {

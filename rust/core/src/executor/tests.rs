@@ -33,6 +33,18 @@ fn work_of_one_grain_stays_on_the_calling_thread() {
 }
 
 #[test]
+fn a_job_limited_to_one_thread_stays_on_the_calling_thread() {
+    let caller = std::thread::current().id();
+    Job::new(1_000)
+        .most_threads(1)
+        .run(&|_| {
+            assert_eq!(std::thread::current().id(), caller);
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
 fn the_lowest_failing_item_is_reported() {
     for _ in 0..200 {
         let failed = try_parallel_for(1_000, 1, &|item| match item {

@@ -17,7 +17,7 @@ pub use ironbatch_kernel::{Dtype, Spec, Value};
 pub use library::{load, read_table};
 pub use memory::Memory;
 pub use plan::Plan;
-pub use run::{RandomSource, Request};
+pub use run::{Limits, RandomSource, Request};
 pub use table::Library;
 
 use std::sync::{Arc, OnceLock};

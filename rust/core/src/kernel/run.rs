@@ -10,7 +10,7 @@ use std::ffi::c_void;
 use std::ops::Range;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Work worth moving to another thread, in nanoseconds.
 const GRAIN: u64 = 30_000;
@@ -30,6 +30,17 @@ pub struct Request<'a> {
     pub params: &'a [Memory],
     /// Where random numbers come from, for kernels that draw some.
     pub random: Option<RandomSource<'a>>,
+    /// How it may run.
+    pub limits: Limits,
+}
+
+/// How a run is held back.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// How many threads may work on it at once.
+    pub n_workers: Option<usize>,
+    /// Items not begun after this time fail with [`Error::Timeout`].
+    pub timeout: Option<Duration>,
 }
 
 /// Where the random numbers of a run come from; see the SDK's `RandomPlace`.
@@ -67,13 +78,24 @@ impl Plan {
     /// gives [`Error::Item`] with the lowest one.
     pub fn run(&self, request: &Request<'_>) -> Result<()> {
         let prepared = self.check(request)?;
-        self.run_prepared(request.n_items, prepared.item_bytes, &|_| &prepared, false)
+        self.run_prepared(
+            request.n_items,
+            prepared.item_bytes,
+            &|_| &prepared,
+            request.limits,
+            false,
+        )
     }
 
     /// Run on items whose shapes differ: one request, of one item, for each.
     ///
     /// `params` has the values per item of all of them; those of the requests are not looked at.
-    pub fn run_each(&self, requests: &[Request<'_>], params: &[Memory]) -> Result<()> {
+    pub fn run_each(
+        &self,
+        requests: &[Request<'_>],
+        params: &[Memory],
+        limits: Limits,
+    ) -> Result<()> {
         let n_items = requests.len();
         let mut prepared = Vec::with_capacity(n_items);
         let mut bytes = 0_usize;
@@ -101,6 +123,7 @@ impl Plan {
             n_items,
             bytes / n_items.max(1),
             &|item| &prepared[item],
+            limits,
             true,
         )
     }
@@ -110,6 +133,7 @@ impl Plan {
         n_items: usize,
         item_bytes: usize,
         of: &(dyn Fn(usize) -> &'a Prepared + Sync),
+        limits: Limits,
         one_by_one: bool,
     ) -> Result<()> {
         let kernel = &self.kernel;
@@ -122,26 +146,35 @@ impl Plan {
         };
         let cancel = CancelFlag::new();
         let (busy, done) = (AtomicU64::new(0), AtomicU64::new(0));
-        let outcome = Job::new(n_items)
+        let begun = Instant::now();
+        let job = Job::new(n_items)
             .grain(grain)
             .cancel(&cancel)
-            .caller(caller)
-            .run(&|range| {
-                let started = Instant::now();
-                let length = range.len();
-                let outcome = if one_by_one {
-                    range
-                        .into_iter()
-                        .try_for_each(|item| self.call(of(item), item..item + 1, &cancel))
-                } else {
-                    self.call(of(range.start), range, &cancel)
-                };
-                if outcome.is_ok() {
-                    busy.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
-                    done.fetch_add(length as u64, Ordering::Relaxed);
+            .caller(caller);
+        let job = job.most_threads(limits.n_workers.unwrap_or(usize::MAX));
+        let outcome = job.run(&|range| {
+            let started = Instant::now();
+            if let Some(timeout) = limits.timeout
+                && started.duration_since(begun) >= timeout
+            {
+                let message = format!("{}: not begun within {timeout:?}", kernel.name);
+                return Err(ItemError {
+                    item: range.start,
+                    error: Error::Timeout(message),
+                });
+            }
+            let length = range.len() as u64;
+            if one_by_one {
+                for item in range {
+                    self.call(of(item), item..item + 1, &cancel)?;
                 }
-                outcome
-            });
+            } else {
+                self.call(of(range.start), range, &cancel)?;
+            }
+            busy.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
+            done.fetch_add(length, Ordering::Relaxed);
+            Ok(())
+        });
         let done = done.into_inner();
         if done > 0 {
             kernel.learn(busy.into_inner(), done, item_bytes);

@@ -214,7 +214,7 @@ fn items_of_different_shapes_run_one_by_one() {
     let requests: Vec<_> = operands.iter().map(|(x, out)| request(1, x, out)).collect();
     bind("invert", &[])
         .unwrap()
-        .run_each(&requests, &[])
+        .run_each(&requests, &[], Limits::default())
         .unwrap();
     for (n, result) in results.iter().enumerate() {
         assert!(
@@ -225,7 +225,12 @@ fn items_of_different_shapes_run_one_by_one() {
     }
     let (inputs, outputs) = ([requests[9].inputs[0]], [requests[8].outputs[0]]);
     let clash = [requests[9], request(1, &inputs, &outputs)];
-    assert!(bind("invert", &[]).unwrap().run_each(&clash, &[]).is_err());
+    assert!(
+        bind("invert", &[])
+            .unwrap()
+            .run_each(&clash, &[], Limits::default())
+            .is_err()
+    );
 }
 
 proptest! {
@@ -277,4 +282,26 @@ proptest! {
             prop_assert_eq!(value, !((offset / 2) as i16));
         }
     }
+}
+
+#[test]
+fn a_run_without_time_names_the_first_item() {
+    let (mut x, mut out) = (vec![0_u8; 100], vec![0_u8; 100]);
+    let (inputs, outputs) = ([memory(&mut x, 10)], [memory(&mut out, 10)]);
+    let limits = Limits {
+        timeout: Some(std::time::Duration::ZERO),
+        n_workers: Some(1),
+    };
+    let failed = bind("invert", &[]).unwrap().run(&Request {
+        limits,
+        ..request(10, &inputs, &outputs)
+    });
+    let Err(Error::Item {
+        position: 0,
+        source,
+    }) = failed
+    else {
+        panic!("{failed:?}")
+    };
+    assert!(matches!(*source, Error::Timeout(_)));
 }

@@ -1,0 +1,120 @@
+"""Target ``native``: kernels over all items at once, on the core's own threads, without Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ironbatch.targets import Target, register
+from ironbatch.targets.calls import Calls, Constant, Context
+
+if TYPE_CHECKING:
+    from ironbatch.components import Component
+    from ironbatch.kernels import BoundKernel
+
+__all__ = ["Native", "bound_kernel", "is_native", "run_kernel"]
+
+
+def is_native(func: Any) -> bool:
+    """Whether a function of one item is a kernel, bound or not."""
+    return getattr(type(func), "runs_natively", False) is True
+
+
+def bound_kernel(
+    func: Any, params: Mapping[str, Any], what: str = "target 'native'"
+) -> BoundKernel:
+    """Return a kernel with its parameters.
+
+    Parameters
+    ----------
+    func : Kernel, BoundKernel or object
+        What was given as the function of one item.
+    params : mapping
+        Parameters for a kernel that is not bound yet.
+    what : str
+        What needs a kernel, for the message.
+
+    Raises
+    ------
+    TypeError
+        If `func` is no kernel, or already bound and there are parameters.
+    """
+    from ironbatch.kernels import BoundKernel, Kernel
+
+    if isinstance(func, Kernel):
+        return func.bind(**params)
+    if not isinstance(func, BoundKernel):
+        raise TypeError(
+            f"{what} runs kernels, such as ironbatch.kernels.clip.bind(low=0), and not {func!r}; "
+            "a Python function runs on target 'threads', 'mpc' or 'for'"
+        )
+    if params:
+        raise TypeError(f"{func!r} is bound already; bind {', '.join(params)} together with it")
+    return func
+
+
+def run_kernel(
+    kernel: BoundKernel, components: Sequence[Component], **options: Any
+) -> tuple[Component | tuple[Component, ...] | None, list[Any] | None]:
+    """Run a kernel over components, with a failure as the results of all items.
+
+    Parameters
+    ----------
+    kernel : BoundKernel
+        The kernel.
+    components : sequence of component
+        One for each input.
+    **options
+        Further arguments of `BoundKernel.run_batch`.
+
+    Returns
+    -------
+    made : component, tuple of components, or None
+        What the kernel gives; None if an item failed.
+    results : list or None
+        If an item failed, its exception in its place and None in all others.
+    """
+    from ironbatch.kernels.bound import KernelFailure
+
+    try:
+        return kernel.run_batch(*components, **options), None
+    except KernelFailure as failed:
+        results: list[Any] = [None] * len(components[0])
+        results[failed.position] = failed.error
+        return None, results
+
+
+@register
+class Native(Target):
+    """Runs kernels on the native pool.
+
+    ``n_workers`` is the number of threads, by default one for each core (``IRONBATCH_THREADS``).
+    Items that are not begun when ``timeout`` is over fail.
+    """
+
+    name = "native"
+    aliases = ("n",)
+
+    def run(
+        self,
+        func: Callable[..., Any],
+        calls: Calls,
+        *,
+        n_workers: int | None,
+        timeout: float | None,
+        context: Context,
+    ) -> list[Any]:
+        """Run a kernel on items given one by one; see `Target.run`."""
+        from ironbatch.components import as_objects, items_of
+
+        kernel = bound_kernel(func, calls.kwargs)
+        columns = [
+            as_objects([column.value] * calls.n if isinstance(column, Constant) else list(column))
+            for column in calls.columns
+        ]
+        made, failed = run_kernel(kernel, columns, n_workers=n_workers, timeout=timeout)
+        if failed is not None:
+            return failed
+        if isinstance(made, tuple):
+            return list(zip(*map(items_of, made), strict=True))
+        return list(items_of(made))  # type: ignore[arg-type]

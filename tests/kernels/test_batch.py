@@ -1,0 +1,241 @@
+"""Kernels where a batch takes a function of one item."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from ironbatch import (
+    ActionError,
+    Batch,
+    ComponentError,
+    Dataset,
+    inbatch_parallel,
+    kernels,
+    targets,
+)
+from ironbatch.components import Ragged
+from ironbatch.targets.calls import Calls, Constant
+
+
+class Images(Batch):
+    components = "images", "masks"
+
+    @inbatch_parallel(init="images", post="_gather", target="native")
+    def clipped(self, high):
+        return kernels.clip.bind(high=high)
+
+    @inbatch_parallel(init="_pairs", post="_gather", target="native")
+    def inverted(self):
+        return kernels.invert.bind()
+
+    @inbatch_parallel(init="images", target="native")
+    def no_kernel(self):
+        return abs
+
+    def _pairs(self):
+        return list(self.images)
+
+    def _gather(self, results):
+        return results
+
+
+class PerItem:
+    """An expression with a value for each item."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def item_values(self, batch, n):
+        return self.values
+
+
+@pytest.fixture
+def batch():
+    batch = Images(np.arange(10, 20))
+    batch.images = np.arange(10 * 6, dtype=np.uint8).reshape(10, 2, 3)
+    batch.masks = np.ones((10, 2), np.float32)
+    return batch
+
+
+def test_apply_parallel_runs_a_bound_kernel(batch):
+    before = batch.images.copy()
+    assert batch.apply_parallel(kernels.invert.bind(), src="images") is batch
+    assert_array_equal(batch.images, 255 - before)
+
+
+def test_apply_parallel_takes_parameters_of_an_unbound_kernel(batch):
+    batch.apply_parallel(kernels.clip, src="images", low=5, high=20)
+    assert (batch.images.min(), batch.images.max()) == (5, 20)
+
+
+def test_parameters_of_a_bound_kernel_are_not_given_twice(batch):
+    with pytest.raises(TypeError, match="is bound already"):
+        batch.apply_parallel(kernels.clip.bind(low=1), src="images", low=5)
+
+
+def test_a_new_component_is_added(batch):
+    batch.apply_parallel(kernels.cast.bind(dtype="float64"), src="images", dst="wide")
+    assert batch.wide.dtype == np.float64
+    assert_array_equal(batch.wide, batch.images)
+
+
+def test_lists_of_components(batch):
+    images = batch.images.copy()
+    batch.apply_parallel(kernels.invert.bind(), src=["images", "masks"])
+    assert_array_equal(batch.images, 255 - images)
+    assert_array_equal(batch.masks, np.zeros((10, 2)))
+
+
+def test_views_taken_before_keep_their_bytes(batch):
+    view = batch.images[:]
+    before = view.copy()
+    batch.apply_parallel(kernels.invert.bind(), src="images")
+    assert_array_equal(view, before)
+
+
+def test_p_chooses_the_items(batch):
+    before = batch.images.copy()
+    chosen = [True, False] * 5
+    batch.apply_parallel(kernels.invert.bind(), src="images", p=chosen)
+    assert_array_equal(batch.images[::2], 255 - before[::2])
+    assert_array_equal(batch.images[1::2], before[1::2])
+
+
+def test_p_of_zero_leaves_everything(batch):
+    before = batch.images.copy()
+    batch.apply_parallel(kernels.invert.bind(), src="images", p=0)
+    assert_array_equal(batch.images, before)
+
+
+def test_parameters_per_item(batch):
+    before = batch.masks.copy()
+    scale = PerItem(np.arange(10))
+    batch.apply_parallel(kernels.scale_shift.bind(scale=scale), src="masks", p=[1] * 5 + [0] * 5)
+    assert_array_equal(batch.masks[:5], before[:5] * np.arange(5)[:, None])
+    assert_array_equal(batch.masks[5:], before[5:])
+
+
+def test_parameters_per_item_of_the_wrong_length(batch):
+    with pytest.raises(ValueError, match="scale has 3 values for 10 items"):
+        batch.apply_parallel(kernels.scale_shift.bind(scale=PerItem([1, 2, 3])), src="masks")
+
+
+def test_parameters_per_item_of_the_wrong_type(batch):
+    with pytest.raises(TypeError, match="one number for each item"):
+        batch.apply_parallel(kernels.scale_shift.bind(scale=PerItem(["a"] * 10)), src="masks")
+
+
+def test_a_parameter_that_cannot_differ():
+    with pytest.raises(TypeError, match="dtype is the same for all items"):
+        kernels.cast.bind(dtype=PerItem(["uint8"]))
+
+
+def test_parameters_per_item_need_a_batch():
+    with pytest.raises(TypeError, match="runs on a batch"):
+        kernels.scale_shift.bind(scale=PerItem([1]))(np.zeros(3))
+
+
+def test_a_failing_item_is_named_and_the_batch_stays(batch):
+    before = batch.masks.copy()
+    low = PerItem([0, 0, 0, np.nan, 0, np.nan, 0, 0, 0, 0])
+    with pytest.raises(ValueError, match=r"item 13 \(position 3\).*clip: low is NaN") as caught:
+        batch.apply_parallel(kernels.clip.bind(low=low), src="masks")
+    assert isinstance(caught.value, ActionError)
+    assert (caught.value.item_id, caught.value.position) == (13, 3)
+    assert caught.value.component == "masks"
+    assert_array_equal(batch.masks, before)
+
+
+def test_a_failing_item_is_named_by_its_position_in_the_batch_under_p(batch):
+    low = PerItem([np.nan if position == 7 else 0 for position in range(10)])
+    with pytest.raises(ActionError) as caught:
+        batch.apply_parallel(kernels.clip.bind(low=low), src="masks", p=[0] * 6 + [1] * 4)
+    assert (caught.value.item_id, caught.value.position) == (17, 7)
+
+
+def test_items_that_are_not_arrays_of_numbers(batch):
+    batch.add_components("names", np.array([str(n) for n in range(10)]))
+    with pytest.raises(TypeError, match=r"x has to be uint8.*invert\(x\)"):
+        batch.apply_parallel(kernels.invert.bind(), src="names")
+
+
+def test_ragged_components(batch):
+    batch.store("masks", Ragged.from_items([np.full(n + 1, 0.25) for n in range(10)]))
+    batch.apply_parallel(kernels.invert.bind(), src="masks")
+    assert all((batch.masks[n] == 0.75).all() for n in range(10))
+
+
+@pytest.mark.parametrize(
+    ("src", "dst", "message"),
+    [
+        ("nothing", None, "no component 'nothing'"),
+        ("images", ("a", "b"), "gives 1 component"),
+        (np.zeros((10, 2)), None, "give dst="),
+    ],
+)
+def test_components_that_do_not_fit(batch, src, dst, message):
+    with pytest.raises(ComponentError, match=message):
+        batch.apply_parallel(kernels.invert.bind(), src=src, dst=dst)
+
+
+def test_data_instead_of_a_component(batch):
+    batch.apply_parallel(kernels.invert.bind(), src=np.zeros((10, 2)), dst="made")
+    assert_array_equal(batch.made, np.ones((10, 2)))
+
+
+def test_init_and_post_are_used(batch):
+    got = batch.apply_parallel(
+        kernels.invert.bind(), init=[np.zeros(2)] * 10, post=lambda results: results
+    )
+    assert_array_equal(got, np.ones((10, 2)))
+
+
+def test_random_streams_are_refused(batch):
+    with pytest.raises(TypeError, match="requires_rng"):
+        batch.apply_parallel(kernels.invert.bind(), src="images", requires_rng=True)
+
+
+def test_a_method_returns_the_kernel(batch):
+    results = batch.clipped(7)
+    assert len(results) == 10
+    assert_array_equal(results, np.minimum(batch.images, 7))
+
+
+def test_a_method_gets_parameters_per_item_unevaluated(batch):
+    results = batch.clipped(PerItem(np.arange(10)))
+    assert_array_equal(results, np.minimum(batch.images, np.arange(10)[:, None, None]))
+
+
+def test_init_of_a_method_gives_the_items(batch):
+    assert_array_equal(batch.inverted(), 255 - batch.images)
+
+
+def test_a_method_that_returns_no_kernel(batch):
+    with pytest.raises(TypeError, match="no_kernel has to return a kernel"):
+        batch.no_kernel()
+
+
+def test_the_target_runs_kernels_on_calls():
+    calls = Calls(3, ([np.zeros(2), np.ones(3), np.zeros(1)],))
+    results = targets.run("n", kernels.invert, calls)
+    assert [result.tolist() for result in results] == [[1, 1], [0, 0, 0], [1]]
+    results = targets.run(
+        "native", kernels.clip, Calls(2, (Constant(np.arange(3.0)),), {"high": 1})
+    )
+    assert_array_equal(results, [[0, 1, 1]] * 2)
+
+
+def test_the_target_refuses_python_functions():
+    with pytest.raises(TypeError, match=r"runs kernels.*threads"):
+        targets.run("native", abs, Calls(1, ([1],)))
+
+
+def test_a_kernel_in_a_pipeline():
+    dataset = Dataset(20, Images)
+    pipeline = (
+        dataset.pipeline()
+        .load(src=(np.full((20, 4), 0.25), np.zeros((20, 1))))
+        .apply_parallel(kernels.scale_shift.bind(scale=4), src="images")
+    )
+    for made in pipeline.gen_batch(5):
+        assert_array_equal(made.images, np.ones((5, 4)))

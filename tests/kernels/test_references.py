@@ -1,0 +1,185 @@
+"""Built-in kernels against NumPy, at the extreme values of each dtype."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from ironbatch import kernels
+
+DTYPES = ["uint8", "int16", "uint16", "float32", "float64"]
+INTEGERS = ["uint8", "int16", "uint16"]
+
+
+def extremes(dtype):
+    """Every end of a dtype and what lies beside it."""
+    if np.dtype(dtype).kind in "iu":
+        info = np.iinfo(dtype)
+        middle = [0, 1, 2, 127, 128, info.max // 2]
+        return np.array([info.min, info.min + 1, *middle, info.max - 1, info.max], dtype)
+    info = np.finfo(dtype)
+    values = [0, -0.0, 0.5, 1.5, 2.5, -0.5, -1.5, 254.6, 255.5, 300, -300, 32767.5, 65535.5, 1e9]
+    values += [info.max, info.min, info.tiny, info.eps, np.inf, -np.inf, np.nan]
+    return np.array(values, dtype)
+
+
+def saturated(values, dtype):
+    """Doubles to `dtype`: halves to even, ends for what is beyond, 0 for NaN."""
+    if np.dtype(dtype).kind == "f":
+        with np.errstate(over="ignore"):
+            return values.astype(dtype)
+    info = np.iinfo(dtype)
+    return np.clip(
+        np.rint(np.nan_to_num(values, posinf=1e300, neginf=-1e300)), info.min, info.max
+    ).astype(dtype)
+
+
+@pytest.mark.parametrize("to", DTYPES)
+@pytest.mark.parametrize("of", DTYPES)
+def test_cast(of, to):
+    x = extremes(of)
+    if np.dtype(of).kind == "f" and np.dtype(to).kind in "iu":
+        info = np.iinfo(to)
+        cut = np.trunc(np.nan_to_num(x.astype(float), posinf=1e300, neginf=-1e300))
+        expected = np.clip(cut, info.min, info.max).astype(to)
+    else:
+        with np.errstate(over="ignore"):
+            expected = x.astype(to)
+    result = kernels.cast(x, dtype=to)
+    assert result.dtype == to
+    assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize("to", [None, *DTYPES])
+@pytest.mark.parametrize("of", DTYPES)
+def test_scale_shift(of, to):
+    x = extremes(of)
+    with np.errstate(over="ignore"):
+        expected = saturated(x.astype(float) * 1.75 + -3.25, to or of)
+    result = kernels.scale_shift(x, scale=1.75, shift=-3.25, dtype=to)
+    assert result.dtype == expected.dtype
+    assert_array_equal(result, expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("low", "high"), [(10, 200), (None, 100), (3, None), (None, None), (-5, 1e6)]
+)
+def test_clip(dtype, low, high):
+    x = extremes(dtype)
+    expected = x
+    if low is not None or high is not None:
+        expected = np.clip(x.astype(float), low, high).astype(dtype)
+    assert_array_equal(kernels.clip(x, low=low, high=high), expected)
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_clip_moves_bounds_inwards_for_integers(dtype):
+    result = kernels.clip(np.arange(10, dtype=dtype), low=2.5, high=6.5)
+    assert_array_equal(result, [3, 3, 3, 3, 4, 5, 6, 6, 6, 6])
+
+
+def test_clip_without_a_value_between_the_bounds():
+    with pytest.raises(ValueError, match="no uint8 lies between low and high"):
+        kernels.clip(np.uint8([1]), low=2.2, high=2.8)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_invert(dtype):
+    x = extremes(dtype)
+    expected = np.invert(x) if np.dtype(dtype).kind in "iu" else 1 - x
+    assert_array_equal(kernels.invert(x), expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3), (4, 6, 2, 5), (3, 1, 4)])
+def test_flip(dtype, shape):
+    x = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+    assert_array_equal(kernels.flip(x), np.fliplr(x))
+    assert_array_equal(kernels.flip(x, axis="vertical"), np.flipud(x))
+    for axis in range(-len(shape), len(shape)):
+        assert_array_equal(kernels.flip(x, axis=axis), np.flip(x, axis))
+        assert_array_equal(kernels.flip(x.T, axis=axis), np.flip(x.T, axis))
+
+
+@pytest.mark.parametrize(
+    ("axis", "message"),
+    [
+        ("diagonal", "'horizontal', 'vertical' or an int"),
+        (1.5, "'horizontal', 'vertical' or an int"),
+    ],
+)
+def test_flip_refuses_other_axes(axis, message):
+    with pytest.raises(ValueError, match=message):
+        kernels.flip.bind(axis=axis)
+
+
+def test_flip_of_an_axis_that_is_not_there():
+    with pytest.raises(ValueError, match="axis 1 of an item with 1 axes"):
+        kernels.flip(np.arange(3.0))
+
+
+@pytest.mark.parametrize("to", ["float32", "float64"])
+@pytest.mark.parametrize("of", DTYPES)
+def test_standardize_of_the_item(of, to):
+    x = extremes(of)
+    x = x[np.isfinite(x)].astype(of)
+    if np.dtype(of).kind == "f":
+        x = x[np.abs(x) < 1e10]
+    scaled = x.astype(float) / 255
+    expected = (scaled - scaled.mean()) / scaled.std()
+    result = kernels.standardize(x, scale=1 / 255, dtype=to)
+    assert result.dtype == to
+    assert_allclose(result, expected, rtol=3e-7 if to == "float32" else 1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("channels", ["last", "first"])
+@pytest.mark.parametrize("contiguous", [True, False])
+def test_standardize_with_given_values(channels, contiguous):
+    x = np.random.default_rng(0).integers(0, 256, (8, 6, 3), dtype=np.uint8)
+    if not contiguous:
+        x = x[::-1, ::2]
+    mean, std = np.array([0.1, 0.2, 0.3]), np.array([0.5, 0.6, 0.7])
+    expected = (x / 255 - mean) / std
+    if channels == "first":
+        expected = expected.transpose(2, 0, 1)
+    result = kernels.standardize(
+        x, mean=mean, std=std, scale=1 / 255, channels=channels, dtype="float64"
+    )
+    assert_allclose(result, expected, rtol=1e-12, atol=1e-14)
+
+
+def test_standardize_with_one_of_both_given():
+    x = np.arange(12.0).reshape(3, 4)
+    assert_allclose(kernels.standardize(x, mean=1, dtype="float64"), (x - 1) / x.std(), rtol=1e-12)
+    assert_allclose(
+        kernels.standardize(x, std=[2.0], dtype="float64"), (x - x.mean()) / 2, rtol=1e-12
+    )
+
+
+def test_standardize_of_a_constant_item_gives_zeros():
+    assert_array_equal(kernels.standardize(np.full((3, 3), 7, np.uint8)), np.zeros((3, 3)))
+
+
+def test_standardize_passes_nan_on():
+    assert np.isnan(kernels.standardize(np.array([1.0, np.nan, 2.0]))).all()
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"std": 0}, "std has to be above 0"),
+        ({"std": [1.0, -1.0]}, "std has to be above 0"),
+        ({"std": float("nan")}, "std has to be above 0"),
+        ({"mean": []}, "mean is empty"),
+        ({"channels": "middle"}, "channels has to be 'last' or 'first'"),
+        ({"dtype": "uint8"}, "dtype has to be float32 or float64"),
+    ],
+)
+def test_standardize_refuses(params, message):
+    with pytest.raises(ValueError, match=message):
+        kernels.standardize.bind(**params)
+
+
+def test_standardize_needs_a_value_for_each_channel():
+    with pytest.raises(ValueError, match="mean has 2 values for items of shape"):
+        kernels.standardize(np.zeros((4, 4, 3)), mean=[1.0, 2.0], std=1)
