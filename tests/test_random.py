@@ -66,6 +66,12 @@ def test_streams_work_without_knowing_numpys_memory(monkeypatch) -> None:
     np.testing.assert_array_equal(quick, slow)
 
 
+def test_numpy_integers_name_a_stream() -> None:
+    streams = ItemStreams((1, 2), 3)
+    expected = streams.at(2**63, 5, 6).random()
+    assert streams.at(np.uint64(2**63), np.int64(5), np.uint64(6)).random() == expected
+
+
 def test_streams_pickle() -> None:
     streams = ItemStreams((1, 2), 3)
     again = pickle.loads(pickle.dumps(streams))

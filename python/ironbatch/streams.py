@@ -75,14 +75,17 @@ class ItemStreams:
         """
         operation = self._operation
         if occurrence:
-            operation = operation_word(operation, occurrence)
+            operation = operation_word(operation, int(occurrence))
         counter = self._counter
         if counter is None:
             return self._set_state(origin, epoch, operation)
+        try:
+            counter[1] = epoch
+            counter[2] = operation
+            counter[3] = origin
+        except TypeError:  # NumPy's integers; asking first would cost all the others
+            counter[1:] = [int(epoch), int(operation), int(origin)]
         counter[0] = 0
-        counter[1] = epoch
-        counter[2] = operation
-        counter[3] = origin
         words = self._words
         words[_PLACE] = 4  # the buffer is used up
         words[_HALF] = 0
