@@ -14,7 +14,7 @@ from ironbatch.index.ids import IdColumn
 from ironbatch.index.object_ids import ObjectIds
 
 if TYPE_CHECKING:
-    from ironbatch.index.dataset_index import DatasetIndex
+    from ironbatch.index.id_view import IdView
 
 __all__ = ["find", "get_pos"]
 
@@ -24,7 +24,7 @@ _SEARCHED = 2048
 _KINDS = {"range": "integers", "int": "integers", "str": "strings", "object": "objects"}
 
 
-def get_pos(index: DatasetIndex, wanted: Any) -> Any:
+def get_pos(index: IdView, wanted: Any) -> Any:
     """Positions of an id, a slice of ids, or several ids; see `DatasetIndex.get_pos`."""
     kind = type(wanted)
     if kind is int or kind is str:
@@ -47,7 +47,7 @@ def get_pos(index: DatasetIndex, wanted: Any) -> Any:
     return _many(index, wanted)
 
 
-def find(index: DatasetIndex, wanted: Any) -> int:
+def find(index: IdView, wanted: Any) -> int:
     """Position of an id, the first one if it repeats, or -1."""
     positions = index._positions
     if positions is None:
@@ -74,7 +74,7 @@ def _find_in(ids: IdColumn, wanted: Any) -> int:
     return ids.find_int(int(wanted)) if -(2**63) <= wanted < 2**63 else -1
 
 
-def _table(index: DatasetIndex) -> IdColumn:
+def _table(index: IdView) -> IdColumn:
     if index._positions is None:
         return index._ids
     if index._table is None:
@@ -82,14 +82,14 @@ def _table(index: DatasetIndex) -> IdColumn:
     return index._table
 
 
-def _one(index: DatasetIndex, wanted: Any) -> int:
+def _one(index: IdView, wanted: Any) -> int:
     position = find(index, wanted)
     if position < 0:
         raise unknown(index, wanted)
     return position
 
 
-def _many(index: DatasetIndex, wanted: Any) -> NDArray[np.int64]:
+def _many(index: IdView, wanted: Any) -> NDArray[np.int64]:
     within = index._positions if isinstance(index._positions, slice) else None
     if within is not None and not index._ids.unique:
         within = None
@@ -118,7 +118,7 @@ def _many(index: DatasetIndex, wanted: Any) -> NDArray[np.int64]:
     return positions
 
 
-def unknown(index: DatasetIndex, wanted: Any) -> UnknownIdError:
+def unknown(index: IdView, wanted: Any) -> UnknownIdError:
     """Make the error for an id that is not in an index."""
     text = repr(wanted)
     if len(text) > 200:
