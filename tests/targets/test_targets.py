@@ -110,15 +110,16 @@ def test_returned_exceptions_and_none_are_results(target: str) -> None:
 
 @pytest.mark.parametrize("target", ["threads", "async", "mpc"])
 def test_timeout_names_the_unfinished_items(target: str) -> None:
+    run(target, abs, Calls(3, ([1, 2, 3],)))  # processes take a while to start
     results = run(
         target,
         _sleep_async if target == "async" else _sleep,
-        Calls(3, ([0.0, 3.0, 0.0],)),
-        timeout=0.4,
+        Calls(3, ([0.0, 30.0, 0.0],)),
+        timeout=1.5,
         context=Context("go", ids=["a", "b", "c"]),
     )
     assert isinstance(results[1], TimeoutError)
-    assert str(results[1]) == "item 'b' (position 1) was not finished within 0.4 s"
+    assert str(results[1]) == "item 'b' (position 1) was not finished within 1.5 s"
     assert [results[0], results[2]] == [0.0, 0.0]
 
 

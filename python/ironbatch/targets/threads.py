@@ -23,8 +23,11 @@ __all__ = ["Threads"]
 QUICK = 50e-6
 """Seconds per item below which chunks grow."""
 
-TRIVIAL = 3e-6
-"""Seconds per item below which one worker is enough."""
+TRIVIAL = 10e-6
+"""Seconds per item below which one worker is enough: two would mostly wait for the GIL."""
+
+LEAST = 64
+"""Items that a chunk of trivial ones may have, however few are left."""
 
 FIRST_LOOK = 200e-6
 """Seconds after which the caller looks whether more workers would help."""
@@ -101,9 +104,11 @@ class _Job:
                     self._close()
                     return
             if pace < QUICK:
-                # Never more than a fair share of what is left: the last chunks end together.
-                fair = (self.calls.n - stop) // (2 * self.width) if pace > TRIVIAL else self.left
-                size = max(1, min(2 * size, fair))
+                # A share of what is left: the last chunks end together, and slow items behind
+                # many quick ones still spread.
+                left = self.calls.n - stop
+                share = max(left // 4, LEAST) if pace < TRIVIAL else left // (2 * self.width)
+                size = max(1, min(2 * size, share))
 
     def _is_closed(self) -> bool:
         return self.closed
