@@ -14,6 +14,9 @@ from ironbatch.errors import ComponentError
 __all__ = ["Dense"]
 
 
+_set_item = np.ndarray.__setitem__
+
+
 class Dense(np.ndarray[Any, np.dtype[Any]]):
     r"""Items of one shape and dtype: an ndarray of shape (n, *item shape) with checked writes.
 
@@ -85,7 +88,7 @@ class Dense(np.ndarray[Any, np.dtype[Any]]):
             and value.dtype == self.dtype
             and value.shape == self.shape[1:]
         ):
-            super().__setitem__(key, value)
+            _set_item(self, key, value)
             return
         plain = self.view(np.ndarray)
         if isinstance(key, str):  # one field of a structured dtype
