@@ -188,3 +188,15 @@ def test_functions_of_a_namespace_are_found_at_the_run_too(dataset):
 
     pipeline = Pipeline().init_variable("root").sqrt(16, save_to=V("root")).add_namespace(math)
     assert (dataset >> pipeline).run(10).v("root") == 4
+
+
+def test_the_items_of_a_pipeline_are_those_of_its_dataset(dataset):
+    pipeline = dataset.p.scale(2)
+    assert pipeline.index is dataset.index
+    assert pipeline.indices.tolist() == list(range(10))
+    assert len(pipeline) == 10
+
+
+def test_a_pipeline_without_dataset_has_no_items_and_is_still_true():
+    pipeline = Pipeline()
+    assert (pipeline.index, pipeline.indices, len(pipeline), bool(pipeline)) == (None, None, 0, True)

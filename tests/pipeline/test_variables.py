@@ -141,3 +141,17 @@ def test_save_to_is_a_step_too(dataset):
 def test_a_wrong_place_is_an_error(dataset):
     with pytest.raises(TypeError, match="save_to"):
         dataset.p.call(lambda: 1, save_to="a").run(10)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("prefetch", [0, 4])
+@pytest.mark.parametrize("end", ["stop_at", "fail_at"])
+def test_batches_after_the_end_change_nothing(dataset, prefetch, end):
+    pipeline = dataset.p.init_variable("first", []).wait_longer_first()
+    pipeline = getattr(pipeline, end)(2).update(V("first", mode="a"), B.indices[0])
+    if end == "fail_at":
+        with pytest.raises(ValueError, match="item 2"):
+            pipeline.run(2, prefetch=prefetch)
+    else:
+        pipeline.run(2, prefetch=prefetch)
+    assert pipeline.v("first") == [0]

@@ -134,18 +134,25 @@ class Run:
         try:
             return self._carry_out(part, scope, times), times
         except (StopPipeline, RunClosedError):
+            self._end_with(ticket)
             return STOPPED, times
         except SkipBatchException:
             return SKIPPED, times
         except Exception:
             if self.ignore:
                 return SKIPPED, times
+            self._end_with(ticket)
             raise
         finally:
             for _, lock in reversed(scope.locks):
                 lock.release()
             if self.turns is not None:
                 self.turns.end(ticket)
+
+    def _end_with(self, ticket: int) -> None:
+        """Keep batches after this one from changing what they share: nobody will see them."""
+        if self.turns is not None:
+            self.turns.stop(ticket)
 
     def _carry_out(self, part: Any, scope: Scope, times: list[float] | None) -> Any:
         began = perf_counter() if times is not None else 0.0

@@ -397,6 +397,23 @@ class Pipeline(Running):
         return None
 
     @property
+    def index(self) -> Any:
+        """The index of the dataset; None without one."""
+        return None if self.dataset is None else self.dataset.index
+
+    @property
+    def indices(self) -> Any:
+        """Ids of the items of the dataset; None without one."""
+        return None if self.dataset is None else self.dataset.indices
+
+    def __len__(self) -> int:
+        return 0 if self.dataset is None else len(self.dataset)
+
+    def __bool__(self) -> bool:
+        # A pipeline without a dataset is a pipeline all the same.
+        return True
+
+    @property
     def num_actions(self) -> int:
         """How many steps the chain has."""
         return len(self.steps)

@@ -29,6 +29,7 @@ class Turns:
         self._ended: set[int] = set()
         self._ended_below = 0
         self._closed = False
+        self._last: float = float("inf")
 
     def wait(self, gate: int, ticket: int) -> None:
         """Wait until it is the turn of batch `ticket` at a gate.
@@ -36,12 +37,12 @@ class Turns:
         Raises
         ------
         RunClosedError
-            If the consumer leaves meanwhile.
+            If the consumer leaves meanwhile, or the run ends with an earlier batch.
         """
         with self._changed:
-            while not self._closed and self._first(gate) < ticket:
+            while not self._closed and ticket <= self._last and self._first(gate) < ticket:
                 self._changed.wait()
-            if self._closed:
+            if self._closed or ticket > self._last:
                 raise RunClosedError
 
     def _first(self, gate: int) -> int:
@@ -68,6 +69,12 @@ class Turns:
                 self._ended_below += 1
             if self._passed:
                 self._changed.notify_all()
+
+    def stop(self, ticket: int) -> None:
+        """Let no batch after `ticket` pass any gate: the run ends with that one."""
+        with self._changed:
+            self._last = min(self._last, ticket)
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Wake whoever waits: the run is over."""

@@ -18,6 +18,8 @@ from contextvars import Context as VariableContext
 from itertools import count
 from typing import Protocol
 
+from ironbatch.targets.leaving import NAME, watch
+
 __all__ = ["Crew", "Worker", "crew", "default_workers"]
 
 
@@ -49,7 +51,7 @@ class Worker:
         self._task: Task | None = None
         self._variables: VariableContext | None = None
         self.thread = threading.Thread(
-            target=self._live, name=f"ironbatch-worker-{number}", daemon=True
+            target=self._live, name=f"{NAME}{number}", daemon=True
         )
         self.thread.start()
 
@@ -113,6 +115,7 @@ class Crew:
             # RuntimeError: the system, or an interpreter that is shutting down, starts no more.
             with suppress(RuntimeError):
                 while len(reserved) < wanted and self._total < self.limit:
+                    watch()
                     reserved.append(Worker(self, next(self._numbers)))
                     self._total += 1
         return reserved
