@@ -199,4 +199,5 @@ def test_the_items_of_a_pipeline_are_those_of_its_dataset(dataset):
 
 def test_a_pipeline_without_dataset_has_no_items_and_is_still_true():
     pipeline = Pipeline()
-    assert (pipeline.index, pipeline.indices, len(pipeline), bool(pipeline)) == (None, None, 0, True)
+    assert (pipeline.index, pipeline.indices, len(pipeline)) == (None, None, 0)
+    assert bool(pipeline)

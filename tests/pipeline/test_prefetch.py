@@ -245,6 +245,28 @@ def test_the_interpreter_ends_with_a_generator_left_open():
     assert seconds < 10
 
 
+@pytest.mark.parametrize("pause", [0, 0.01, 0.02, 0.03])
+def test_the_interpreter_ends_while_workers_are_in_the_core(pause):
+    done, _ = run_script(
+        f"""
+        class Images(Batch):
+            components = 'images',
+
+            @action
+            def touch(self):
+                self.images = self.images + 1
+                return self
+
+        images = np.zeros((5000, 64, 64), np.uint8)
+        batches = Dataset(5000, Images, preloaded=images).p.touch().touch().gen_batch(
+            512, shuffle=True, prefetch=4, n_epochs=50)
+        next(batches)
+        time.sleep({pause})
+        """
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 INTERRUPT = """
     def interrupt():
         time.sleep(0.5)

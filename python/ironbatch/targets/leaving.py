@@ -2,8 +2,8 @@
 
 Worker threads are daemons, so nothing waits for an item that never ends. But CPython up to 3.13
 unwinds a thread that asks for the interpreter lock during finalisation, and unwinding through the
-compiled core aborts the process. So before finalisation starts, busy workers get a moment to end
-what they are at, and those that are inside the core a longer one. A worker that sleeps or spins in a
+compiled core aborts the process. So before finalisation, busy workers get a moment to end what they
+are at, and those that are inside the core a longer one. A worker that sleeps or spins in a
 user's function is left alone after the moment: it is unwound through C frames, without harm.
 """
 
