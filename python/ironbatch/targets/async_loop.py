@@ -109,7 +109,8 @@ def _private_loop() -> _PrivateLoop:
             _current = _PrivateLoop()
             if not _stops_at_exit:
                 # Before the interpreter finalises: a task that is still pending then complains.
-                threading._register_atexit(_stop)  # type: ignore[attr-defined]
+                with suppress(RuntimeError):  # already on the way out
+                    threading._register_atexit(_stop)  # type: ignore[attr-defined]
                 _stops_at_exit = True
         return _current
 
