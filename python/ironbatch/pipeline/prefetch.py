@@ -89,7 +89,6 @@ class _Line:
         self.work = work
         self.queue: SimpleQueue[_Slot | None] = SimpleQueue()
         self.closed = False
-        self.idle = 0
         self.leave = _Leave(self)
         at_exit(self.leave)
 
@@ -97,7 +96,6 @@ class _Line:
         """Carry out tasks until the line closes."""
         get = self.queue.get
         while True:
-            self.idle += 1
             slot = get()
             if slot is None or self.closed:
                 return
@@ -192,10 +190,7 @@ class Prefetch:
     def _start(self, slot: _Slot) -> None:
         self._slots.append(slot)
         line = self._line
-        # `idle` is only a hint: counts that race cost a thread more or less, never a task.
-        if line.idle > 0:
-            line.idle -= 1
-        elif self._workers < self._most:
+        if self._workers < min(self._most, len(self._slots)):
             for worker in crew().reserve(1):
                 self._workers += 1
                 worker.hand(line, copy_context())
