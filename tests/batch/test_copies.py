@@ -69,6 +69,16 @@ def test_pickling(index):
     assert twin[batch.indices[1]].names == "name 1"
 
 
+def test_a_pickle_holds_the_batch_and_not_its_dataset():
+    dataset = Dataset(np.arange(100_000) * 3, Scans, preloaded={"names": np.arange(100_000)})
+    batch = dataset.create_subset([300, 30]).next_batch(2)
+    pickled = pickle.dumps(batch)
+    assert len(pickled) < 5000
+    twin = pickle.loads(pickled)
+    assert twin[30].names == 10
+    assert twin.index.origins.tolist() == batch.index.origins.tolist()
+
+
 def test_pickling_added_components():
     batch = Batch(2).add_components("extra", init=[1, 2])
     assert pickle.loads(pickle.dumps(batch)).extra.tolist() == [1, 2]

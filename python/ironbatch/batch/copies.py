@@ -59,6 +59,9 @@ class Copying(ItemAccess):
             for name, value in self.__dict__.items()
             if name not in ("_dataset", "_pipeline", "_preloaded", "_raw", "_lock")
         }
+        if self.index.root is not self.index:
+            # A view would take the ids of the whole dataset along.
+            attributes["index"] = self.index.detach()
         return {
             "attributes": attributes,
             "components": self.components,
