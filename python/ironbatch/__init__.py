@@ -47,6 +47,8 @@ from ironbatch.pipeline import Pipeline
 from ironbatch.random import make_rng, make_seed_sequence, spawn_seed_sequence
 
 if _TYPE_CHECKING:
+    from ironbatch import kernels
+    from ironbatch.kernels import load_kernels
     from ironbatch.sampler import (
         ConstantSampler,
         HistoSampler,
@@ -104,6 +106,8 @@ __all__ = [
     "apply_parallel",
     "eval_expr",
     "inbatch_parallel",
+    "kernels",
+    "load_kernels",
     "make_function",
     "make_rng",
     "make_seed_sequence",
@@ -113,6 +117,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "load_kernels": "ironbatch.kernels",
     "ConstantSampler": "ironbatch.sampler",
     "HistoSampler": "ironbatch.sampler",
     "Normalizer": "ironbatch.transforms",
@@ -125,6 +130,10 @@ _LAZY = {
 
 def __getattr__(name: str) -> object:
     # What not every program needs is imported at its first use.
+    if name == "kernels":
+        import ironbatch.kernels as module
+
+        return module
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
@@ -134,4 +143,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, "kernels"})

@@ -153,6 +153,18 @@ impl Memory {
         }
     }
 
+    /// Whether items and their elements lie end to end in C order.
+    pub(super) fn is_contiguous(&self) -> bool {
+        let mut step = self.dtype.size() as isize;
+        for (&length, &stride) in self.shape().iter().zip(&self.strides).rev() {
+            if length != 1 && stride != step {
+                return false;
+            }
+            step = step.saturating_mul(length as isize);
+        }
+        self.item_stride == step
+    }
+
     /// Whether two elements of it may be the same memory: axes do not nest into each other.
     pub(super) fn overlaps_itself(&self, n_items: usize) -> bool {
         if self.is_empty(n_items) {

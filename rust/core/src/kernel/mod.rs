@@ -4,6 +4,7 @@
 //! and [`Plan::run`] calls it on ranges of items of checked memory, on all cores. Built-in kernels
 //! come through a table like everybody's.
 
+mod check;
 mod definition;
 mod library;
 mod memory;

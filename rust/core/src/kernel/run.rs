@@ -1,10 +1,11 @@
 //! Checked memory in, chunks of items over all cores, the lowest failure out.
 
+use super::check::check_each_other;
 use super::memory::Memory;
 use super::plan::{MessageBuffer, Plan};
 use crate::executor::{CallerRole, CancelFlag, ItemError, Job};
 use crate::{Error, Result};
-use ironbatch_kernel::Spec;
+use ironbatch_kernel::Dtype;
 use ironbatch_kernel::abi::{self, Host, Operand, Random, RunCall};
 use std::ffi::c_void;
 use std::ops::Range;
@@ -59,12 +60,40 @@ pub struct RandomSource<'a> {
 }
 
 /// A request in the interface's terms. Pointers lead into its own vectors.
-struct Prepared {
-    inputs: Vec<Operand>,
-    outputs: Vec<Operand>,
-    params: Vec<Option<Operand>>,
-    random: Option<Random>,
-    item_bytes: usize,
+pub(super) struct Prepared {
+    pub(super) inputs: Vec<Operand>,
+    pub(super) outputs: Vec<Operand>,
+    pub(super) params: Vec<Option<Operand>>,
+    pub(super) random: Option<Random>,
+    pub(super) item_bytes: usize,
+    /// Elements of an item, if items can be joined into one long item.
+    pub(super) joinable: Option<usize>,
+}
+
+impl Prepared {
+    /// The items of a range as a single item of one axis.
+    fn joined(&self, range: &Range<usize>) -> Option<Self> {
+        let elements = self.joinable? * range.len();
+        let join = |operand: &Operand| {
+            let mut joined = *operand;
+            joined.data = operand
+                .data
+                .wrapping_offset(operand.item_stride * range.start as isize);
+            joined.item_stride = 0;
+            joined.rank = 1;
+            joined.shape[0] = elements as i64;
+            joined.strides[0] = Dtype::from_code(operand.dtype)?.size() as isize;
+            Some(joined)
+        };
+        Some(Self {
+            inputs: self.inputs.iter().map(join).collect::<Option<_>>()?,
+            outputs: self.outputs.iter().map(join).collect::<Option<_>>()?,
+            params: self.params.clone(),
+            random: None,
+            item_bytes: self.item_bytes,
+            joinable: None,
+        })
+    }
 }
 
 // SAFETY: the memory behind the pointers is promised for all threads (`Memory`), and the lists of
@@ -169,7 +198,12 @@ impl Plan {
                     self.call(of(item), item..item + 1, &cancel)?;
                 }
             } else {
-                self.call(of(range.start), range, &cancel)?;
+                let prepared = of(range.start);
+                let joined = prepared.joined(&range);
+                // Joined items fail as one: the items by themselves tell which it is.
+                if joined.is_none_or(|joined| self.call(&joined, 0..1, &cancel).is_err()) {
+                    self.call(prepared, range, &cancel)?;
+                }
             }
             busy.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
             done.fetch_add(length, Ordering::Relaxed);
@@ -252,187 +286,6 @@ impl Plan {
             },
         )
     }
-
-    fn check(&self, request: &Request<'_>) -> Result<Prepared> {
-        let mut prepared = self.check_operands(request)?;
-        prepared.params = self.check_params(request.params, request.n_items)?;
-        Ok(prepared)
-    }
-
-    /// Everything that has to hold before a kernel may touch the memory.
-    fn check_operands(&self, request: &Request<'_>) -> Result<Prepared> {
-        let kernel = &self.kernel;
-        let n_items = request.n_items;
-        let specs = |operands: &[Memory]| -> Vec<Spec> {
-            operands
-                .iter()
-                .map(|memory| Spec {
-                    dtype: memory.dtype,
-                    shape: memory.shape().to_vec(),
-                })
-                .collect()
-        };
-        let expected = self.infer(&specs(request.inputs))?;
-        let outputs = specs(request.outputs);
-        kernel.check_specs(&kernel.outputs, &outputs)?;
-        let all = kernel
-            .inputs
-            .iter()
-            .zip(request.inputs)
-            .map(|pair| (pair, false));
-        let all = all.chain(
-            kernel
-                .outputs
-                .iter()
-                .zip(request.outputs)
-                .map(|pair| (pair, true)),
-        );
-        for ((kind, memory), is_output) in all {
-            let refuse = |what: &str| {
-                Err(Error::Value(format!(
-                    "{}: {} {what}",
-                    kernel.name, kind.name
-                )))
-            };
-            if memory.n_items < n_items {
-                return refuse(&format!("has {} items, not {n_items}", memory.n_items));
-            }
-            if !memory.is_aligned(n_items) || !memory.is_bounded(n_items) {
-                return refuse("is not aligned: copy it first");
-            }
-            if is_output && !memory.writable {
-                return refuse("is read-only");
-            }
-            if is_output && memory.overlaps_itself(n_items) {
-                return refuse("has elements that share memory");
-            }
-        }
-        for (number, output) in request.outputs.iter().enumerate() {
-            if outputs[number] != expected[number] {
-                return Err(Error::Value(format!(
-                    "{}: {} has items of {} {:?}, the kernel gives {} {:?}",
-                    kernel.name,
-                    kernel.outputs[number].name,
-                    outputs[number].dtype,
-                    outputs[number].shape,
-                    expected[number].dtype,
-                    expected[number].shape
-                )));
-            }
-            let others = request.inputs.iter().zip(&kernel.inputs);
-            let others = others.chain(request.outputs.iter().zip(&kernel.outputs).take(number));
-            for (other, kind) in others {
-                if output.overlaps(other, n_items) {
-                    return Err(Error::Value(format!(
-                        "{}: {} overlaps {} in memory",
-                        kernel.name, kernel.outputs[number].name, kind.name
-                    )));
-                }
-            }
-        }
-        let operands = |list: &[Memory]| list.iter().map(Memory::operand).collect();
-        Ok(Prepared {
-            inputs: operands(request.inputs),
-            outputs: operands(request.outputs),
-            params: Vec::new(),
-            random: self.check_random(request)?,
-            item_bytes: request
-                .inputs
-                .iter()
-                .chain(request.outputs)
-                .fold(0, |sum, memory| sum.saturating_add(memory.item_bytes())),
-        })
-    }
-
-    fn check_params(&self, given: &[Memory], n_items: usize) -> Result<Vec<Option<Operand>>> {
-        let kernel = &self.kernel;
-        let mut given = given.iter();
-        let mut params = Vec::with_capacity(kernel.params.len());
-        for (param, &per_item) in kernel.params.iter().zip(&self.per_item) {
-            if !per_item {
-                params.push(None);
-                continue;
-            }
-            let Some(memory) = given.next() else {
-                return Err(kernel.complain(&format!("values of {} are missing", param.name)));
-            };
-            if Some(memory.dtype) != param.item_dtype() || memory.rank != 0 {
-                return Err(kernel.complain(&format!(
-                    "{} takes one {} per item",
-                    param.name,
-                    param.type_name()
-                )));
-            }
-            if memory.n_items != n_items || !memory.is_aligned(n_items) {
-                return Err(Error::Value(format!(
-                    "{}: {} has {} values for {n_items} items",
-                    kernel.name, param.name, memory.n_items
-                )));
-            }
-            params.push(Some(memory.operand()));
-        }
-        match given.next() {
-            None => Ok(params),
-            Some(_) => Err(kernel.complain("values for parameters that are constant")),
-        }
-    }
-
-    fn check_random(&self, request: &Request<'_>) -> Result<Option<Random>> {
-        let kernel = &self.kernel;
-        if !kernel.is_random() {
-            return Ok(None);
-        }
-        let refuse = |what: &str| Err(Error::Value(format!("{}: {what}", kernel.name)));
-        let Some(source) = request.random else {
-            return refuse("draws random numbers, but was given no place to take them from");
-        };
-        let lists = [Some(source.origins), source.epochs, source.operations];
-        if lists
-            .iter()
-            .flatten()
-            .any(|list| list.len() < request.n_items)
-        {
-            return refuse("fewer random streams than items");
-        }
-        let pointer = |list: Option<&[u64]>| list.map_or(ptr::null(), <[u64]>::as_ptr);
-        Ok(Some(Random {
-            struct_size: size_of::<Random>(),
-            key: source.key,
-            operation: source.operation,
-            origins: source.origins.as_ptr(),
-            epochs: pointer(source.epochs),
-            operations: pointer(source.operations),
-        }))
-    }
-}
-
-/// Outputs of different requests must not meet anything of another one.
-fn check_each_other(requests: &[Request<'_>]) -> Result<()> {
-    let mut extents = Vec::new();
-    for (position, request) in requests.iter().enumerate() {
-        for (memories, is_output) in [(request.inputs, false), (request.outputs, true)] {
-            extents.extend(memories.iter().filter_map(|memory| {
-                memory
-                    .extent_of_one()
-                    .map(|(low, high)| (low, high, is_output, position))
-            }));
-        }
-    }
-    extents.sort_unstable();
-    // Highest end so far of all operands, and of outputs alone.
-    let (mut end, mut output_end) = (0, 0);
-    for (low, high, is_output, position) in extents {
-        if low < output_end || (is_output && low < end) {
-            return Err(Error::Value(format!(
-                "item {position}: an output overlaps other items"
-            )));
-        }
-        end = end.max(high);
-        if is_output {
-            output_end = output_end.max(high);
-        }
-    }
-    Ok(())
 }
 
 static HOST: Host = Host {

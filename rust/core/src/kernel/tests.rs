@@ -37,6 +37,7 @@ fn request<'a>(n_items: usize, inputs: &'a [Memory], outputs: &'a [Memory]) -> R
         outputs,
         params: &[],
         random: None,
+        limits: Limits::default(),
     }
 }
 
@@ -304,4 +305,24 @@ fn a_run_without_time_names_the_first_item() {
         panic!("{failed:?}")
     };
     assert!(matches!(*source, Error::Timeout(_)));
+}
+
+#[test]
+fn small_items_are_joined_wherever_they_lie() {
+    let mut x: Vec<u16> = (0..20_000).collect();
+    let plan = bind("invert", &[]).unwrap();
+    for (n_items, length, gap) in [(5_000, 4, 0), (4_000, 1, 4), (5_000, 3, 1), (1, 20_000, 0)] {
+        let mut out = vec![7_u16; 20_000];
+        let (shape, strides) = ([n_items, length], [2 * (length + gap) as isize, 2]);
+        let of = |data: *mut u16| {
+            // SAFETY: the strides stay within both vectors.
+            unsafe { Memory::of_items(data.cast(), Dtype::U16, &shape, &strides, true) }.unwrap()
+        };
+        let (inputs, outputs) = ([of(x.as_mut_ptr())], [of(out.as_mut_ptr())]);
+        plan.run(&request(n_items, &inputs, &outputs)).unwrap();
+        for (place, (&x, &out)) in x.iter().zip(&out).enumerate() {
+            let within = place / (length + gap) < n_items && place % (length + gap) < length;
+            assert_eq!(out, if within { !x } else { 7 });
+        }
+    }
 }

@@ -1,0 +1,226 @@
+//! What has to hold before a kernel may touch the memory of a request.
+
+use super::definition::OperandType;
+use super::memory::Memory;
+use super::plan::Plan;
+use super::run::{Prepared, Request};
+use crate::{Error, Result};
+use ironbatch_kernel::Spec;
+use ironbatch_kernel::abi::{Operand, Random};
+use std::ptr;
+
+/// Items of at most so many bytes are joined where they can be.
+const JOINED: usize = 16 << 10;
+
+impl Plan {
+    pub(super) fn check(&self, request: &Request<'_>) -> Result<Prepared> {
+        let mut prepared = self.check_operands(request)?;
+        prepared.params = self.check_params(request.params, request.n_items)?;
+        prepared.joinable = self.joinable(request, &prepared);
+        Ok(prepared)
+    }
+
+    /// Everything that has to hold before a kernel may touch the memory.
+    pub(super) fn check_operands(&self, request: &Request<'_>) -> Result<Prepared> {
+        let kernel = &self.kernel;
+        let n_items = request.n_items;
+        let specs = |operands: &[Memory]| -> Vec<Spec> {
+            operands
+                .iter()
+                .map(|memory| Spec {
+                    dtype: memory.dtype,
+                    shape: memory.shape().to_vec(),
+                })
+                .collect()
+        };
+        let expected = self.infer(&specs(request.inputs))?;
+        let outputs = specs(request.outputs);
+        kernel.check_specs(&kernel.outputs, &outputs)?;
+        let all = kernel
+            .inputs
+            .iter()
+            .zip(request.inputs)
+            .map(|pair| (pair, false));
+        let all = all.chain(
+            kernel
+                .outputs
+                .iter()
+                .zip(request.outputs)
+                .map(|pair| (pair, true)),
+        );
+        for ((kind, memory), is_output) in all {
+            let refuse = |what: &str| {
+                Err(Error::Value(format!(
+                    "{}: {} {what}",
+                    kernel.name, kind.name
+                )))
+            };
+            if memory.n_items < n_items {
+                return refuse(&format!("has {} items, not {n_items}", memory.n_items));
+            }
+            if !memory.is_aligned(n_items) || !memory.is_bounded(n_items) {
+                return refuse("is not aligned: copy it first");
+            }
+            if is_output && !memory.writable {
+                return refuse("is read-only");
+            }
+            if is_output && memory.overlaps_itself(n_items) {
+                return refuse("has elements that share memory");
+            }
+        }
+        for (number, output) in request.outputs.iter().enumerate() {
+            if outputs[number] != expected[number] {
+                return Err(Error::Value(format!(
+                    "{}: {} has items of {} {:?}, the kernel gives {} {:?}",
+                    kernel.name,
+                    kernel.outputs[number].name,
+                    outputs[number].dtype,
+                    outputs[number].shape,
+                    expected[number].dtype,
+                    expected[number].shape
+                )));
+            }
+            let others = request.inputs.iter().zip(&kernel.inputs);
+            let others = others.chain(request.outputs.iter().zip(&kernel.outputs).take(number));
+            for (other, kind) in others {
+                if output.overlaps(other, n_items) {
+                    return Err(Error::Value(format!(
+                        "{}: {} overlaps {} in memory",
+                        kernel.name, kernel.outputs[number].name, kind.name
+                    )));
+                }
+            }
+        }
+        let operands = |list: &[Memory]| list.iter().map(Memory::operand).collect();
+        Ok(Prepared {
+            inputs: operands(request.inputs),
+            outputs: operands(request.outputs),
+            params: Vec::new(),
+            random: self.check_random(request)?,
+            joinable: None,
+            item_bytes: request
+                .inputs
+                .iter()
+                .chain(request.outputs)
+                .fold(0, |sum, memory| sum.saturating_add(memory.item_bytes())),
+        })
+    }
+
+    /// Elements of an item, if the kernel treats each by itself and small items lie end to end:
+    /// then a range of them is one long item, and what an item costs is paid once.
+    fn joinable(&self, request: &Request<'_>, prepared: &Prepared) -> Option<usize> {
+        let kernel = &self.kernel;
+        let takes_one_axis = |kinds: &[OperandType]| {
+            kinds
+                .iter()
+                .all(|kind| kind.min_rank <= 1 && kind.max_rank >= 1)
+        };
+        let shape = request.inputs.first()?.shape();
+        let joinable = prepared.item_bytes <= JOINED
+            && kernel.is_elementwise()
+            && !kernel.is_random()
+            && prepared.params.iter().all(Option::is_none)
+            && takes_one_axis(&kernel.inputs)
+            && takes_one_axis(&kernel.outputs)
+            && request
+                .inputs
+                .iter()
+                .chain(request.outputs)
+                .all(|memory| memory.shape() == shape && memory.is_contiguous());
+        joinable.then(|| shape.iter().product::<i64>() as usize)
+    }
+
+    pub(super) fn check_params(
+        &self,
+        given: &[Memory],
+        n_items: usize,
+    ) -> Result<Vec<Option<Operand>>> {
+        let kernel = &self.kernel;
+        let mut given = given.iter();
+        let mut params = Vec::with_capacity(kernel.params.len());
+        for (param, &per_item) in kernel.params.iter().zip(&self.per_item) {
+            if !per_item {
+                params.push(None);
+                continue;
+            }
+            let Some(memory) = given.next() else {
+                return Err(kernel.complain(&format!("values of {} are missing", param.name)));
+            };
+            if Some(memory.dtype) != param.item_dtype() || memory.rank != 0 {
+                return Err(kernel.complain(&format!(
+                    "{} takes one {} per item",
+                    param.name,
+                    param.type_name()
+                )));
+            }
+            if memory.n_items != n_items || !memory.is_aligned(n_items) {
+                return Err(Error::Value(format!(
+                    "{}: {} has {} values for {n_items} items",
+                    kernel.name, param.name, memory.n_items
+                )));
+            }
+            params.push(Some(memory.operand()));
+        }
+        match given.next() {
+            None => Ok(params),
+            Some(_) => Err(kernel.complain("values for parameters that are constant")),
+        }
+    }
+
+    fn check_random(&self, request: &Request<'_>) -> Result<Option<Random>> {
+        let kernel = &self.kernel;
+        if !kernel.is_random() {
+            return Ok(None);
+        }
+        let refuse = |what: &str| Err(Error::Value(format!("{}: {what}", kernel.name)));
+        let Some(source) = request.random else {
+            return refuse("draws random numbers, but was given no place to take them from");
+        };
+        let lists = [Some(source.origins), source.epochs, source.operations];
+        if lists
+            .iter()
+            .flatten()
+            .any(|list| list.len() < request.n_items)
+        {
+            return refuse("fewer random streams than items");
+        }
+        let pointer = |list: Option<&[u64]>| list.map_or(ptr::null(), <[u64]>::as_ptr);
+        Ok(Some(Random {
+            struct_size: size_of::<Random>(),
+            key: source.key,
+            operation: source.operation,
+            origins: source.origins.as_ptr(),
+            epochs: pointer(source.epochs),
+            operations: pointer(source.operations),
+        }))
+    }
+}
+
+/// Outputs of different requests must not meet anything of another one.
+pub(super) fn check_each_other(requests: &[Request<'_>]) -> Result<()> {
+    let mut extents = Vec::new();
+    for (position, request) in requests.iter().enumerate() {
+        for (memories, is_output) in [(request.inputs, false), (request.outputs, true)] {
+            extents.extend(memories.iter().filter_map(|memory| {
+                memory
+                    .extent_of_one()
+                    .map(|(low, high)| (low, high, is_output, position))
+            }));
+        }
+    }
+    extents.sort_unstable();
+    // Highest end so far of all operands, and of outputs alone.
+    let (mut end, mut output_end) = (0, 0);
+    for (low, high, is_output, position) in extents {
+        if low < output_end || (is_output && low < end) {
+            return Err(Error::Value(format!(
+                "item {position}: an output overlaps other items"
+            )));
+        }
+        end = end.max(high);
+        if is_output {
+            output_end = output_end.max(high);
+        }
+    }
+    Ok(())
+}
