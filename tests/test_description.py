@@ -265,8 +265,7 @@ def test_an_action_on_one_item(target):
         @inbatch_parallel(init="_init_fn", post="_post_fn", target=target)
         def some_action(self, item, arg1, arg2):
             # process just one item
-            some_value = self[item].values * arg1 + arg2
-            return some_value
+            return self[item].values * arg1 + arg2
 
         def _init_fn(self, *args, **kwargs):
             return self.indices
@@ -434,8 +433,7 @@ class AsyncIO(Batch):
     async def _load_raw(self, item, full_path):
         # load one data item from a raw format file
         await asyncio.sleep(0.02)
-        loaded_item = np.fromfile(full_path)
-        return loaded_item
+        return np.fromfile(full_path)
 
     @inbatch_parallel(init="_init_io", post="_post_io", target="async")
     async def _load_blosc(self, item, full_path):
@@ -468,7 +466,7 @@ def test_items_are_loaded_asynchronously_at_once(files):
 
 def test_a_failed_item_is_seen_by_the_post_method(files, tmp_path):
     (tmp_path / "03.raw").unlink()
-    with pytest.raises(OSError, match="Could not load data.") as caught:
+    with pytest.raises(OSError, match=r"Could not load data\.") as caught:
         files.next_batch(8).load()
     assert caught.value.__cause__.item_id == "03"
     with pytest.raises(ValueError, match="Unknown format 'zip'"):
