@@ -7,10 +7,11 @@ import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PAGES = sorted(page for page in DOCS.rglob("*.md") if BLOCK.search(page.read_text()))
+README = DOCS.parent / "README.md"
+PAGES = sorted(page for page in (README, *DOCS.rglob("*.md")) if BLOCK.search(page.read_text()))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS.parent)))
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = page.read_text()
