@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 import threading
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
+from ironbatch import Batch
 from ironbatch.actions.failure import any_action_failed
 from ironbatch.actions.inbatch_parallel import inbatch_parallel
 from ironbatch.errors import ActionError, SkipBatchException, StopPipeline
@@ -413,3 +416,30 @@ def test_a_coroutine_function_cannot_be_debugged() -> None:
 
     with pytest.raises(ValueError, match="coroutine"):
         Made([1]).go(debug=True)
+
+
+def _times_three(item: int) -> int:
+    return 3 * item
+
+
+def test_a_method_for_processes_may_return_the_item_function() -> None:
+    class Made(Batch):
+        @inbatch_parallel(init="indices", post="_keep", target="mpc")
+        def triple(self):  # type: ignore[no-untyped-def]
+            return _times_three
+
+        @inbatch_parallel(init="indices", post="_keep", target="mpc")
+        def scale(self, factor):  # type: ignore[no-untyped-def]
+            return partial(operator.mul, factor)
+
+        @inbatch_parallel(init="indices", target="mpc")
+        def nothing(self):  # type: ignore[no-untyped-def]
+            return 3
+
+        def _keep(self, results):  # type: ignore[no-untyped-def]
+            return results
+
+    assert Made([1, 2]).triple() == [3, 6]
+    assert Made([1, 2]).scale(5) == [5, 10]
+    with pytest.raises(TypeError, match="takes no item"):
+        Made([1, 2]).nothing()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import update_wrapper
 from typing import Any
@@ -91,6 +92,9 @@ def inbatch_parallel(
     Notes
     -----
     `init` and `post` get only those arguments that their signatures take.
+
+    With target ``'mpc'`` a method that takes no item runs once, in the caller, and returns the
+    function for one item: then only that function travels to the processes, and not the batch.
 
     Examples
     --------
@@ -258,13 +262,14 @@ def call_parallel(
     if not (is_native and component):
         elements = elements_of(elements, init)
     if not is_native:
+        owner: tuple[Any, ...] = () if batch is None else (batch,)
+        of_item, of_item_args, of_item_kwargs = method, user_args, user_kwargs
+        if owner and not varying and targets.get(target).name == "mpc":
+            made = _made_function(method, batch, user_args, user_kwargs)
+            if made is not None:
+                of_item, of_item_args, of_item_kwargs, owner = made, (), {}, ()
         func, calls = make_calls(
-            method,
-            elements,
-            user_args,
-            user_kwargs,
-            varying,
-            owner=() if batch is None else (batch,),
+            of_item, elements, of_item_args, of_item_kwargs, varying, owner=owner
         )
     context = context_of(batch, name, component, len(elements) if is_native else calls.n)
     if is_native:
@@ -287,6 +292,32 @@ def call_parallel(
     if post_to is None:
         return results if batch is None else batch
     return call_accepting(post_to, user_args, shared, given=(*_owner(batch, post_to), results))
+
+
+def _made_function(
+    method: Callable[..., Any], batch: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Callable[..., Any] | None:
+    """Give the item function that a method makes, when the method itself takes no item.
+
+    Such a method runs once, in the caller, with the arguments of the call; only what it returns
+    travels to the processes.
+    """
+    signature = inspect.signature(method)
+    try:
+        signature.bind(batch, *args, **kwargs)
+    except TypeError:
+        return None
+    try:
+        signature.bind(batch, None, *args, **kwargs)
+    except TypeError:
+        made: Callable[..., Any] = method(batch, *args, **kwargs)
+        if not callable(made):
+            raise TypeError(
+                f"{method.__qualname__}() takes no item, so with target 'mpc' it must return the "
+                f"function for one item, not {type(made).__name__}"
+            ) from None
+        return made
+    return None
 
 
 def _is_component(batch: Any, name: str) -> bool:
