@@ -28,24 +28,36 @@ pub fn size(file: &File, path: &Path) -> Result<u64> {
     Ok(metadata.len())
 }
 
-/// Read from the current place on until the buffer is full or the file ends.
-pub fn read_up_to(mut file: &File, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+/// Append up to `bytes` bytes from the current place on, fewer if the file ends before.
+pub fn read_more(file: &File, buffer: &mut Vec<u8>, bytes: usize) -> io::Result<()> {
+    // Not filled with zeros first: for small files that would be a good part of the work.
+    buffer.reserve(bytes);
+    let mut left = bytes;
+    while left > 0 {
+        let used = buffer.len();
+        // SAFETY: `reserve` has made room for what is left, and only what was read counts.
+        let count = unsafe {
+            let count = platform::read_to(file, buffer.as_mut_ptr().add(used), left)?;
+            buffer.set_len(used + count);
+            count
+        };
+        if count == 0 {
+            break;
         }
+        left -= count;
     }
-    Ok(filled)
+    Ok(())
 }
 
-/// Fill the buffer from a place in the file; fails if the file ends before.
-pub fn read_at(mut file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+/// Append exactly `bytes` bytes from a place in the file; fails if the file ends before.
+pub fn read_at(mut file: &File, buffer: &mut Vec<u8>, bytes: usize, offset: u64) -> io::Result<()> {
     file.seek(SeekFrom::Start(offset))?;
-    file.read_exact(buffer)
+    let used = buffer.len();
+    read_more(file, buffer, bytes)?;
+    if buffer.len() - used < bytes {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(())
 }
 
 /// Read `head`, then `bytes` bytes to `start`, then at most one byte more, from the current place
@@ -68,7 +80,7 @@ pub unsafe fn read_scattered(
     // Files of a network may come in pieces.
     while count < wanted {
         let more = if count < head.len() {
-            read_up_to(file, &mut head[count..])?
+            read_head(file, &mut head[count..])?
         } else {
             // SAFETY: within the caller's `bytes` bytes.
             unsafe {
@@ -82,6 +94,16 @@ pub unsafe fn read_scattered(
         count += more;
     }
     Ok(count)
+}
+
+/// One read, for the rare file whose first bytes come in pieces.
+fn read_head(mut file: &File, head: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match file.read(head) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 #[cfg(unix)]

@@ -2,7 +2,7 @@
 
 use super::column::{Kind, Spec};
 use super::dtype::DType;
-use super::file::{at, open, read_at, read_up_to, size};
+use super::file::{at, open, read_at, read_more, size};
 use super::scratch::with_scratch;
 use super::{Layout, container, npy};
 use crate::executor::try_parallel_for;
@@ -88,9 +88,8 @@ fn raw(file_bytes: u64, max_bytes: u64) -> Result<Vec<(String, Spec)>> {
 fn npy(file: &File, path: &Path, file_bytes: u64, max_bytes: u64) -> Result<Vec<(String, Spec)>> {
     with_scratch(|scratch| {
         let start = &mut scratch.file;
-        start.resize(FIRST_READ, 0);
-        let count = read_up_to(file, start).map_err(at(path))?;
-        start.truncate(count);
+        start.clear();
+        read_more(file, start, FIRST_READ).map_err(at(path))?;
         let header = npy_header(file, path, start, file_bytes)?;
         // The size of an array was checked to be a number when the header was read.
         let bytes = header.spec.bytes().unwrap_or(u64::MAX);
@@ -132,9 +131,8 @@ fn blosc(
 ) -> Result<Vec<container::Entry>> {
     with_scratch(|scratch| {
         let start = &mut scratch.file;
-        start.resize(FIRST_READ, 0);
-        let count = read_up_to(file, start).map_err(at(path))?;
-        start.truncate(count);
+        start.clear();
+        read_more(file, start, FIRST_READ).map_err(at(path))?;
         blosc_header(file, path, start, file_bytes, max_bytes)
     })
 }
@@ -162,8 +160,7 @@ fn complete(
 ) -> Result<()> {
     let have = start.len();
     if length > have && file_bytes >= length as u64 {
-        start.resize(length, 0);
-        read_at(file, &mut start[have..], have as u64).map_err(at(path))?;
+        read_at(file, start, length - have, have as u64).map_err(at(path))?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Reading the files of a batch, in parallel, straight into the memory of its components.
 
 use super::column::{Column, Place};
-use super::file::{at, open, read_at, read_scattered, read_up_to, size};
+use super::file::{at, open, read_at, read_more, read_scattered, size};
 use super::probe::{about, blosc_header, find, npy_header, npy_size};
 use super::scratch::{Scratch, with_scratch};
 use super::{Layout, codec, container, npy};
@@ -121,8 +121,9 @@ unsafe fn read_npy(path: &Path, column: &Column<'_>, item: usize) -> Result<()> 
         return Ok(());
     }
     with_scratch(|scratch| {
-        scratch.file.resize(place.bytes, 0);
-        read_at(&file, &mut scratch.file, header.length as u64).map_err(at(path))?;
+        scratch.file.clear();
+        let offset = header.length as u64;
+        read_at(&file, &mut scratch.file, place.bytes, offset).map_err(at(path))?;
         let put = |offset: usize, element: &[u8]| {
             // SAFETY: the array has exactly the bytes of the place, as `expect` has checked.
             unsafe {
@@ -153,11 +154,10 @@ unsafe fn read_blosc(
 ) -> Result<()> {
     let file = open(path)?;
     let start = &mut scratch.file;
-    start.resize(WHOLE_FILE, 0);
-    let count = read_up_to(&file, start).map_err(at(path))?;
-    start.truncate(count);
-    let file_bytes = if count < WHOLE_FILE {
-        count as u64
+    start.clear();
+    read_more(&file, start, WHOLE_FILE).map_err(at(path))?;
+    let file_bytes = if start.len() < WHOLE_FILE {
+        start.len() as u64
     } else {
         size(&file, path)?
     };
@@ -230,8 +230,8 @@ impl Chunks<'_> {
         if let Some(chunk) = inside {
             return Ok(chunk);
         }
-        self.spare.resize(bytes, 0);
-        read_at(self.file, self.spare, offset).map_err(at(self.path))?;
+        self.spare.clear();
+        read_at(self.file, self.spare, bytes, offset).map_err(at(self.path))?;
         Ok(self.spare)
     }
 }
