@@ -97,15 +97,8 @@ class ItemFormat(Format):
 def read_items(
     read: Callable[[Path], Any], paths: Sequence[str], ids: Sequence[Hashable]
 ) -> list[Any]:
-    """Read files one after another; what fails gets a note with the item."""
-    items = []
-    for item, path in zip(ids, paths, strict=True):
-        try:
-            items.append(read(Path(path)))
-        except Exception as error:
-            error.add_note(f"item {item!r}, file {path}")
-            raise
-    return items
+    """Read files in threads; the first that fails is raised, with a note of its item."""
+    return _in_threads(read, paths, ids, [Path(path) for path in paths])
 
 
 def write_items(
@@ -117,12 +110,29 @@ def write_items(
     *,
     fsync: bool = False,
 ) -> None:
-    """Write files one after another, each all or nothing; what fails gets a note with the item."""
-    for position in positions:
-        path = paths[position]
-        try:
-            with replacing(path, fsync=fsync) as temporary:
-                write(temporary, items[position])
-        except Exception as error:
-            error.add_note(f"item {ids[position]!r}, file {path}")
-            raise
+    """Write files in threads, each all or nothing; the first that fails is raised, with a note."""
+
+    def write_one(path: str, item: Any) -> None:
+        with replacing(path, fsync=fsync) as temporary:
+            write(temporary, item)
+
+    chosen = [paths[position] for position in positions]
+    named = [ids[position] for position in positions]
+    values = [items[position] for position in positions]
+    _in_threads(write_one, chosen, named, chosen, values)
+
+
+def _in_threads(
+    function: Callable[..., Any],
+    paths: Sequence[str],
+    ids: Sequence[Hashable],
+    *arguments: Sequence[Any],
+) -> list[Any]:
+    from ironbatch.targets import Calls, run
+
+    results = run("threads", function, Calls(len(paths), arguments))
+    for item, path, result in zip(ids, paths, results, strict=True):
+        if isinstance(result, BaseException):
+            result.add_note(f"item {item!r}, file {path}")
+            raise result
+    return results

@@ -168,14 +168,16 @@ def _dense_memory(declared: Declared, n: int) -> _Memory:
     )
 
 
-def _ragged_memory(declared: Sequence[Declared], ids: Sequence[Hashable]) -> _Memory:
+def _ragged_memory(
+    declared: Sequence[Declared], paths: Sequence[str], ids: Sequence[Hashable]
+) -> _Memory:
     name, kind, dtype, first = declared[0]
     for position, each in enumerate(declared):
         if (each.kind, each.dtype, len(each.shape)) != (kind, dtype, len(first)):
             raise FormatError(
-                f"item {ids[position]!r}: its array {name!r} is of {each.dtype} {each.shape} where "
-                f"item {ids[0]!r} has {dtype} {first}; items of a component have one dtype and "
-                "number of dimensions"
+                f"item {ids[position]!r}: {paths[position]}: its array is of {each.dtype} "
+                f"{each.shape} where item {ids[0]!r} has {dtype} {first}; items of a component "
+                "have one dtype and number of dimensions"
             )
     shapes = np.array([each.shape for each in declared], dtype=np.int64)
     shapes = shapes.reshape(len(declared), len(first))
@@ -276,7 +278,7 @@ def read_ragged(
         if same and column[0].kind == ARRAY:
             memory.append(_dense_memory(column[0], len(paths)))
         else:
-            memory.append(_ragged_memory(column, ids))
+            memory.append(_ragged_memory(column, paths, ids))
     _read(paths, layout, memory, max_bytes, ids)
     return [_finished(each, each[0], ids, allow_pickle) for each in memory]
 
@@ -288,6 +290,7 @@ def load_arrays(
     max_bytes: int,
     ids: Sequence[Hashable],
     *,
+    first: Sequence[Declared] | None = None,
     allow_pickle: bool = False,
 ) -> dict[str, Any]:
     """Read files that say themselves what they hold.
@@ -295,7 +298,8 @@ def load_arrays(
     Most often all items look like the first one, so its header alone decides what is tried first:
     one buffer, filled in one go.
     """
-    first = probe(paths[:1], layout, names, max_bytes, ids)[0]
+    if first is None:
+        first = probe(paths[:1], layout, names, max_bytes, ids)[0]
     found = [each.name for each in first]
     likely = sum(each.nbytes for each in first) * len(paths)
     if all(each.kind == ARRAY for each in first) and likely <= _TRUSTED_BYTES:

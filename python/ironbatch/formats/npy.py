@@ -18,6 +18,7 @@ from ironbatch.formats.native import (
     component_of,
     is_size,
     load_arrays,
+    probe,
     write,
 )
 from ironbatch.formats.registry import register_format
@@ -125,6 +126,8 @@ def _through_numpy(value: Any) -> bool:
 
 
 def _save(path: Path, item: Any) -> None:
+    if isinstance(item, str | bytes) and item[-1:] in ("\0", b"\0"):
+        raise ComponentError(f"{item!r} ends in NUL, which npy files lose; use format 'blosc'")
     if not isinstance(item, str | bytes | np.ndarray | np.generic):
         cell = np.empty((), dtype=object)
         cell[()] = item
@@ -136,14 +139,15 @@ def _save(path: Path, item: Any) -> None:
 def _load(
     paths: Sequence[str], ids: Sequence[Hashable], name: str, max_bytes: int, allow_pickle: bool
 ) -> Any:
+    refused: UnsupportedError | None = None
     try:
-        (loaded,) = load_arrays(paths, "npy", None, max_bytes, ids).values()
+        ((first,),) = probe(paths[:1], "npy", None, max_bytes, ids)
+        # Text of each item has a width of its own, which is no difference to speak of.
+        if first.shape or np.dtype(first.dtype).kind not in "US":
+            (loaded,) = load_arrays(paths, "npy", None, max_bytes, ids, first=[first]).values()
+            return loaded
     except UnsupportedError as reason:
         refused = reason
-    else:
-        if loaded.dtype.kind in "US" and getattr(loaded, "ndim", 0) == 1:
-            return columns.as_component(loaded.tolist(), len(ids), name=name)
-        return loaded
 
     def read(path: Path) -> Any:
         if path.stat().st_size > max_bytes + (1 << 16):
@@ -153,9 +157,9 @@ def _load(
                 array = np.load(file, allow_pickle=allow_pickle)
             except ValueError as error:
                 raise FormatError(f"{path}: {error}") from error
-        return array[()] if array.ndim == 0 else array
+        return array.item() if array.dtype.kind in "US" and not array.ndim else array[()]
 
-    if not allow_pickle and "pickled" in str(refused):
+    if refused is not None and not allow_pickle and "pickled" in str(refused):
         raise refused
     items = read_items(read, paths, ids)
     return columns.assemble(items, name=name, ids=ids)

@@ -122,6 +122,7 @@ class TableFormat(Format):
             For the function of pandas that reads the table.
         """
         path = _path(src, "src")
+        need("pandas", extra="tables", what=f"format {self.name!r}")
         table = self._table(path, batch, index_col, components, options)
         frame = table.frame.iloc[_rows(table, batch, path)]
         result: Any = frame
@@ -196,7 +197,7 @@ class TableFormat(Format):
         if ids is None or ids.is_unique:
             return _Table(frame, ids, None)
         repeated = ids.duplicated()
-        first = ids[repeated][0]
+        first = ids[repeated].tolist()[0]
         warnings.warn(
             f"{path}: ids repeat in it, such as {first!r}; the first row of each is used",
             DuplicateIdWarning,
@@ -314,7 +315,7 @@ def _rows(table: _Table, batch: Batch, path: str) -> NDArray[Any]:
         item = item.item() if isinstance(item, np.generic) else item
         raise UnknownIdError(
             f"{path} has no row for item {item!r} ({type(item).__name__}); its ids are "
-            f"{table.ids.dtype}, such as {table.ids[0]!r}"
+            f"{table.ids.dtype}, such as {table.ids[:1].tolist()[0]!r}"
             if len(table.ids)
             else f"{path} has no row for item {item!r}: it has no rows"
         )
