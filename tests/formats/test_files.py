@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -360,6 +361,34 @@ def test_overridden_load_and_dump_in_a_pipeline(folder: Path) -> None:
     pipeline = Dataset(["a", "b"], Own).pipeline().load(folder / "raw", "raw")
     pipeline.dump(folder / "out", "blosc").run(batch_size=1)
     assert Plain(["a", "b"]).load(folder / "out", "blosc").x.tolist() == ARRAY.tolist()
+
+
+def test_interrupted_dump(folder: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 200, (600, 300_000), dtype="u1")
+    batch = plain(noise)
+    sent: list[float] = []
+
+    def interrupt() -> None:
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(0.3, interrupt)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        batch.dump(folder, "blosc", codec="zstd", level=9)
+    late = time.perf_counter() - sent[0]
+    timer.join()
+    # The bar is 200 ms; a busy machine gets more.
+    assert late < 1.0
+    assert not leftovers(folder)
+    assert len(tree(folder)) < 600
+
+
+def test_pipe_is_no_file(folder: Path) -> None:
+    folder.mkdir()
+    os.mkfifo(folder / "0.npy")
+    with pytest.raises(FormatError, match="too short"):
+        Plain(1).load(folder, "npy")
 
 
 def test_fork_after_loading(folder: Path) -> None:

@@ -47,7 +47,12 @@ fn failed(error: Error) -> PyErr {
 }
 
 fn run<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
-    py.detach(work).map_err(failed)
+    // What one file did is kept apart from what stopped all of them, such as Ctrl-C.
+    let outcome = crate::executor::run(py, || match work() {
+        Err(error @ Error::Item { .. }) => Ok(Err(error)),
+        outcome => outcome.map(Ok),
+    })?;
+    outcome.map_err(failed)
 }
 
 fn to_paths(paths: Vec<OsString>) -> Vec<PathBuf> {

@@ -14,9 +14,16 @@ pub fn at(path: &Path) -> impl Fn(io::Error) -> Error + '_ {
     }
 }
 
-/// Open a file for reading.
+/// Open a file for reading. A pipe that nobody writes to is an empty file rather than a wait.
 pub fn open(path: &Path) -> Result<File> {
-    File::open(path).map_err(at(path))
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(libc::O_NONBLOCK);
+    }
+    options.open(path).map_err(at(path))
 }
 
 /// Bytes of an open file.
