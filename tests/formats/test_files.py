@@ -364,7 +364,7 @@ def test_overridden_load_and_dump_in_a_pipeline(folder: Path) -> None:
 
 
 def test_interrupted_dump(folder: Path) -> None:
-    noise = np.random.default_rng(0).integers(0, 200, (600, 300_000), dtype="u1")
+    noise = np.random.default_rng(0).integers(0, 200, (2000, 300_000), dtype="u1")
     batch = plain(noise)
     sent: list[float] = []
 
@@ -375,13 +375,13 @@ def test_interrupted_dump(folder: Path) -> None:
     timer = threading.Timer(0.3, interrupt)
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        batch.dump(folder, "blosc", codec="zstd", level=9)
+        batch.dump(folder, "blosc", codec="zstd", level=6)
     late = time.perf_counter() - sent[0]
     timer.join()
     # The bar is 200 ms; a busy machine gets more.
-    assert late < 1.0
+    assert late < 2.0
     assert not leftovers(folder)
-    assert len(tree(folder)) < 600
+    assert len(tree(folder)) < 2000
 
 
 def test_pipe_is_no_file(folder: Path) -> None:

@@ -18,6 +18,7 @@ pub mod codec;
 pub mod column;
 pub mod container;
 pub mod dtype;
+mod each;
 pub mod file;
 pub mod npy;
 pub mod probe;

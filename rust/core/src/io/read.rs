@@ -1,11 +1,11 @@
 //! Reading the files of a batch, in parallel, straight into the memory of its components.
 
 use super::column::{Column, Place};
+use super::each::each_item;
 use super::file::{at, open, read_at, read_more, read_scattered, size};
 use super::probe::{about, blosc_header, find, npy_header, npy_size};
 use super::scratch::{Scratch, with_scratch};
 use super::{Layout, codec, container, npy};
-use crate::executor::try_parallel_for;
 use crate::{Error, Result};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,14 @@ pub(super) fn grain(columns: &[Column<'_>], n_items: usize) -> usize {
         .sum();
     // Opening a file costs about as much as reading this much of it.
     (BYTES_PER_GRAIN / (bytes + (16 << 10))).clamp(1, 8)
+}
+
+/// Bytes of all items, near enough.
+pub(super) fn total_bytes(columns: &[Column<'_>], n_items: usize) -> usize {
+    columns
+        .iter()
+        .map(|column| column.typical_bytes(n_items).saturating_mul(n_items))
+        .sum()
 }
 
 /// Read one file for each item.
@@ -50,10 +58,11 @@ pub unsafe fn read_files(
         )),
     };
     let grain = grain(columns, paths.len());
+    let bytes = total_bytes(columns, paths.len());
     match layout {
         Layout::Raw => {
             let column = single()?;
-            try_parallel_for(paths.len(), grain, &|item| {
+            each_item(paths.len(), grain, bytes, &|item| {
                 let path = &paths[item];
                 // SAFETY: as the caller promises; each item is read by one thread.
                 unsafe { read_raw(path, column.place(item)) }.map_err(about(path))
@@ -61,13 +70,13 @@ pub unsafe fn read_files(
         }
         Layout::Npy => {
             let column = single()?;
-            try_parallel_for(paths.len(), grain, &|item| {
+            each_item(paths.len(), grain, bytes, &|item| {
                 let path = &paths[item];
                 // SAFETY: as above.
                 unsafe { read_npy(path, column, item) }.map_err(about(path))
             })
         }
-        Layout::Blosc => try_parallel_for(paths.len(), grain, &|item| {
+        Layout::Blosc => each_item(paths.len(), grain, bytes, &|item| {
             let path = &paths[item];
             with_scratch(|scratch| {
                 // SAFETY: as above.

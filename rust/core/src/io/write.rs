@@ -3,11 +3,11 @@
 use super::codec::{self, Compression};
 use super::column::{Column, Spec};
 use super::container::{self, CHUNK_BYTES, Chunk, Entry};
+use super::each::each_item;
 use super::file::{Replacement, sync_folder};
-use super::read::grain;
+use super::read::{grain, total_bytes};
 use super::scratch::{Scratch, with_scratch};
 use super::{Layout, npy};
-use crate::executor::try_parallel_for;
 use crate::{Error, Result};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -45,23 +45,29 @@ pub unsafe fn write_files(
                 .into(),
         ));
     }
-    try_parallel_for(paths.len(), grain(columns, paths.len()), &|position| {
-        with_scratch(|scratch| {
-            let (path, item) = (&paths[position], items[position]);
-            let mut file = Replacement::new(path)?;
-            // SAFETY: as the caller promises.
-            unsafe {
-                match layout {
-                    Layout::Raw => write_plain(&mut file, &columns[0], item, false, scratch),
-                    Layout::Npy => write_plain(&mut file, &columns[0], item, true, scratch),
-                    Layout::Blosc => {
-                        write_blosc(&mut file, columns, item, options.compression, scratch)
+    let bytes = total_bytes(columns, paths.len());
+    each_item(
+        paths.len(),
+        grain(columns, paths.len()),
+        bytes,
+        &|position| {
+            with_scratch(|scratch| {
+                let (path, item) = (&paths[position], items[position]);
+                let mut file = Replacement::new(path)?;
+                // SAFETY: as the caller promises.
+                unsafe {
+                    match layout {
+                        Layout::Raw => write_plain(&mut file, &columns[0], item, false, scratch),
+                        Layout::Npy => write_plain(&mut file, &columns[0], item, true, scratch),
+                        Layout::Blosc => {
+                            write_blosc(&mut file, columns, item, options.compression, scratch)
+                        }
                     }
-                }
-            }?;
-            file.commit(options.sync)
-        })
-    })?;
+                }?;
+                file.commit(options.sync)
+            })
+        },
+    )?;
     if options.sync {
         let folders: BTreeSet<&Path> = paths.iter().filter_map(|path| path.parent()).collect();
         folders.into_iter().try_for_each(sync_folder)?;
