@@ -1,7 +1,7 @@
 """Formats: how the components of a batch are loaded and dumped.
 
 `Batch.load` and `Batch.dump` look the format up by name and leave the rest to it. A format is one
-class in one file, registered with a decorator::
+class in one file, registered with a decorator:
 
     import ironbatch as ib
 

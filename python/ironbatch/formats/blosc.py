@@ -39,7 +39,7 @@ class Blosc(Format):
 
         Parameters
         ----------
-        batch, src, components
+        batch, src, components : as for `Format.load`
             See `Format.load` and `ironbatch.formats.locations`.
         suffix : str, optional
             How file names end; ``'.blosc'``.
@@ -87,7 +87,7 @@ class Blosc(Format):
 
         Parameters
         ----------
-        batch, dst, components
+        batch, dst, components : as for `Format.dump`
             See `Format.dump` and `ironbatch.formats.locations`.
         suffix : str, optional
             How file names end; ``'.blosc'``.

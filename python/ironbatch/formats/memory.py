@@ -52,7 +52,7 @@ class Memory(Format):
 
         Parameters
         ----------
-        batch, components
+        batch, components : as for `Format.load`
             See `Format.load`.
         src : array, tuple, list, dict, DataFrame or any object with advanced indexing
             The data; a tuple by position, a dict or a table by component.
@@ -91,7 +91,7 @@ class Memory(Format):
 
         Parameters
         ----------
-        batch, components
+        batch, components : as for `Format.dump`
             See `Format.dump`.
         dst : array, dict or DataFrame of them, or any object with item assignment
             Where to. A dict or a table takes several components by name, anything else one.

@@ -53,7 +53,7 @@ class Npy(Format):
 
         Parameters
         ----------
-        batch, src, components
+        batch, src, components : as for `Format.load`
             See `Format.load` and `ironbatch.formats.locations`.
         suffix : str, optional
             How file names end; ``'.npy'``.
@@ -85,7 +85,7 @@ class Npy(Format):
 
         Parameters
         ----------
-        batch, dst, components
+        batch, dst, components : as for `Format.dump`
             See `Format.dump` and `ironbatch.formats.locations`.
         suffix : str, optional
             How file names end; ``'.npy'``.

@@ -58,7 +58,7 @@ class Raw(Format):
 
         Parameters
         ----------
-        batch, src, components
+        batch, src, components : as for `Format.load`
             See `Format.load` and `ironbatch.formats.locations`.
         dtype : dtype-like, ``str``, ``bytes``, or mapping from component, optional
             Type of the elements; ``str`` and ``bytes`` make each file one string.
@@ -102,7 +102,7 @@ class Raw(Format):
 
         Parameters
         ----------
-        batch, dst, components
+        batch, dst, components : as for `Format.dump`
             See `Format.dump` and `ironbatch.formats.locations`.
         suffix : str, optional
             How file names end; nothing by default.

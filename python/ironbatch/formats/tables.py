@@ -104,7 +104,7 @@ class TableFormat(Format):
 
         Parameters
         ----------
-        batch, components
+        batch, components : as for `Format.load`
             See `Format.load`. A component takes the column of its name, or the columns ``name_0``,
             ``name_1``, ... as one array of two dimensions. If no name is a column, as many
             components as columns take them in order, and a single component takes them all.
@@ -221,7 +221,7 @@ class TableFormat(Format):
 
         Parameters
         ----------
-        batch, components
+        batch, components : as for `Format.dump`
             See `Format.dump`. A component of two dimensions takes the columns ``name_0``,
             ``name_1``, ...
         dst : path

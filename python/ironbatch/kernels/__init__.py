@@ -1,7 +1,7 @@
 """Native kernels: functions of one item that run on all cores without the GIL.
 
 The built-in kernels are attributes of this module. Called with an array a kernel runs once, so it
-can be tried out; bound to parameters it is given wherever a function of one item is taken::
+can be tried out; bound to parameters it is given wherever a function of one item is taken:
 
     kernels.clip(image, low=0, high=1)
     batch.apply_parallel(kernels.clip.bind(low=0, high=1), src='images')

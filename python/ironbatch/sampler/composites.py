@@ -268,7 +268,7 @@ class ArithmeticSampler(InfixSampler):
 
 
 class ApplySampler(CompositeSampler):
-    """A sampler whose points go through a function; made by :meth:`Sampler.apply`.
+    """A sampler whose points go through a function; made by `Sampler.apply`.
 
     Parameters
     ----------

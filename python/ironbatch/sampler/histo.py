@@ -21,10 +21,10 @@ class HistoSampler(Sampler):
         What `numpy.histogramdd`, `numpy.histogram2d` or `numpy.histogram` returns: counts (not
         densities: boxes of unequal size would be weighted wrongly) and edges.
     edges : sequence of array_like, optional
-        Edges along each axis of an empty histogram, to be filled by :meth:`update`. One array of
+        Edges along each axis of an empty histogram, to be filled by `update`. One array of
         numbers is a histogram of one axis.
     seed : None, int, SeedSequence, BitGenerator, Generator or RandomState
-        As for :class:`NumpySampler`.
+        As for `NumpySampler`.
     dim : int, optional
         Join so many independent draws side by side.
 

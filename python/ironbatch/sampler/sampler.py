@@ -57,11 +57,11 @@ class Sampler:
 
     Notes
     -----
-    A class of your own defines :meth:`draw` and keeps its generator in `state`.
+    A class of your own defines `draw` and keeps its generator in `state`.
 
     Equal seeds give equal points, whatever the expression. A mixture has no seed of its own: it
     picks by the generator of the first sampler in it that has one, or by fresh entropy if none
-    has (a mixture of constants). :meth:`seeded` gives a whole expression one seed.
+    has (a mixture of constants). `seeded` gives a whole expression one seed.
 
     Examples
     --------

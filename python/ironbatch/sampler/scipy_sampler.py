@@ -28,7 +28,7 @@ class ScipySampler(Sampler):
         ``p`` poisson, ``w`` dweibull (the double one: NumPy's Weibull is ``'weibull_min'``),
         ``ln`` lognorm, ``b`` binom, ``chi2`` chi2.
     seed : None, int, SeedSequence, BitGenerator, Generator or RandomState
-        As for :class:`NumpySampler`.
+        As for `NumpySampler`.
     dim : int, optional
         Join so many independent draws side by side.
     **kwargs

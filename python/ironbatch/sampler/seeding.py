@@ -16,7 +16,7 @@ def generator(seed: Any) -> State:
     Parameters
     ----------
     seed : None, int, SeedSequence, BitGenerator, Generator or RandomState
-        As in :func:`ironbatch.make_rng`: generators are used as they are, and shared.
+        As in `ironbatch.make_rng`: generators are used as they are, and shared.
 
     Returns
     -------

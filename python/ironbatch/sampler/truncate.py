@@ -21,7 +21,7 @@ ROUND_LIMIT = 2**20
 
 
 class TruncateSampler(CompositeSampler):
-    """A sampler restricted to a region; made by :meth:`Sampler.truncate`, which see.
+    """A sampler restricted to a region; made by `Sampler.truncate`, which see.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Where the calls of a parallel action run.
 
-A target is one module of this package that registers one class::
+A target is one module of this package that registers one class:
 
     from ironbatch.targets import Target, register
 

@@ -34,7 +34,7 @@ class Normalizer:
     callable       ``mode(x, stats)``
     =============  =========================================
 
-    Where `std` or ``max - min`` is 0, nothing is divided. :meth:`denormalize` solves the same
+    Where `std` or ``max - min`` is 0, nothing is divided. `denormalize` solves the same
     formula for ``x``, so it restores values up to rounding, except those that were clipped.
 
     Parameters
@@ -148,7 +148,7 @@ class Normalizer:
         -------
         numpy.ndarray or (numpy.ndarray, dict)
             Normalized values; with `return_stats` also the statistics they were normalized by,
-            as :meth:`denormalize` takes them.
+            as `denormalize` takes them.
 
         Raises
         ------
@@ -178,7 +178,7 @@ class Normalizer:
         return (values, stats) if return_stats else values
 
     def __call__(self, array: npt.ArrayLike, *args: Any, **kwargs: Any) -> Any:
-        """Call :meth:`normalize`."""
+        """Call `normalize`."""
         return self.normalize(array, *args, **kwargs)
 
     def denormalize(
@@ -208,7 +208,7 @@ class Normalizer:
         Returns
         -------
         numpy.ndarray
-            Values in their original range; of the dtypes :meth:`normalize` returns.
+            Values in their original range; of the dtypes `normalize` returns.
 
         Raises
         ------

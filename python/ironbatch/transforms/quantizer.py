@@ -150,7 +150,7 @@ class Quantizer:
         return work.astype(self.dtype)
 
     def __call__(self, array: npt.ArrayLike, copy: bool = True) -> npt.NDArray[Any]:
-        """Call :meth:`quantize`."""
+        """Call `quantize`."""
         return self.quantize(array, copy)
 
     def dequantize(self, array: npt.ArrayLike) -> npt.NDArray[np.float32]:
