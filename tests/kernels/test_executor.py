@@ -139,12 +139,15 @@ def test_the_number_of_threads_is_that_of_the_environment(count):
     if not os.path.isdir("/proc/self/task"):  # noqa: PTH112
         pytest.skip("counts threads through /proc")
     code = """
+    import time
     from pathlib import Path
     import numpy as np
     from ironbatch import kernels
     x = np.zeros((2000, 2000), np.uint8)
     for _ in range(5):
         kernels.invert.bind().run_batch(x)
+    # A thread takes its name only once it has begun.
+    time.sleep(0.5)
     names = [(task / "comm").read_text() for task in Path("/proc/self/task").iterdir()]
     print(sum(name.startswith("ironbatch") for name in names))
     """

@@ -15,6 +15,7 @@ macro_rules! casts {
             impl CastTo<$to> for $from {
                 // Rust's `as` is what the kernel promises, for every pair of types.
                 #[allow(clippy::cast_lossless, clippy::unnecessary_cast)]
+                #[inline]
                 fn cast(self) -> $to {
                     self as $to
                 }

@@ -10,19 +10,20 @@ pub(crate) trait Invert {
 }
 
 macro_rules! inverts {
-    ($($type:ty => $function:expr),*) => {
+    ($($type:ty: $x:ident => $value:expr),*) => {
         $(
             impl Invert for $type {
+                #[inline]
                 fn invert(self) -> Self {
-                    let function: fn(Self) -> Self = $function;
-                    function(self)
+                    let $x = self;
+                    $value
                 }
             }
         )*
     };
 }
 
-inverts!(u8 => |x| !x, i16 => |x| !x, u16 => |x| !x, f32 => |x| 1.0 - x, f64 => |x| 1.0 - x);
+inverts!(u8: x => !x, i16: x => !x, u16: x => !x, f32: x => 1.0 - x, f64: x => 1.0 - x);
 
 /// Swap dark and light: ``np.invert(x)`` for integers, ``1 - x`` for floats.
 ///

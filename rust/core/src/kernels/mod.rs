@@ -32,10 +32,12 @@ macro_rules! integer_numbers {
             impl Number for $type {
                 const RANGE: Option<(f64, f64)> = Some((<$type>::MIN as f64, <$type>::MAX as f64));
 
+                #[inline]
                 fn to_f64(self) -> f64 {
                     f64::from(self)
                 }
 
+                #[inline]
                 fn from_f64(value: f64) -> Self {
                     // `as` saturates and takes NaN to 0.
                     value.round_ties_even() as Self
@@ -50,10 +52,12 @@ integer_numbers!(u8, i16, u16);
 impl Number for f32 {
     const RANGE: Option<(f64, f64)> = None;
 
+    #[inline]
     fn to_f64(self) -> f64 {
         f64::from(self)
     }
 
+    #[inline]
     fn from_f64(value: f64) -> Self {
         value as Self
     }
@@ -62,10 +66,12 @@ impl Number for f32 {
 impl Number for f64 {
     const RANGE: Option<(f64, f64)> = None;
 
+    #[inline]
     fn to_f64(self) -> f64 {
         self
     }
 
+    #[inline]
     fn from_f64(value: f64) -> Self {
         value
     }
