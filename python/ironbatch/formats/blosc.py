@@ -1,7 +1,8 @@
 """Format ``blosc``: one compressed file for each item, holding all of its components.
 
-The file is a versioned container of named, typed arrays, described in ``docs/formats.md``. It is
-never a pickle; components of Python objects need ``allow_pickle=True`` and are marked in the file.
+The file is a versioned container of named, typed arrays, described in
+``docs/reference/blosc-file.md``. It is never a pickle; components of Python objects need
+``allow_pickle=True`` and are marked in the file.
 """
 
 from __future__ import annotations
