@@ -114,7 +114,7 @@ def ragged_pad(
 
 # ---- files of items
 
-class FileFailure(Exception): ...
+class FileFailure(Exception): ...  # noqa: N818
 
 _Memory: TypeAlias = tuple[
     str,

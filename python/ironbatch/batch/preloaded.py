@@ -217,9 +217,10 @@ class Preloaded:
             rule = "id" if _are_positions(root, length) else "position"
             if rule == "position" and length is not None and length != len(root):
                 what = f"component {name!r}" if name is not None else "the data"
+                (first,) = root.indices[:1].tolist()
                 raise ComponentError(
                     f"{what} of preloaded= has {length} rows, but the dataset has {len(root)} "
-                    f"items whose ids (such as {root.indices[0]!r}) are not positions in it; "
+                    f"items whose ids (such as {first!r}) are not positions in it; "
                     "give one row for each item"
                 )
         if rule == "id" and root.kind == "range" and root.indices[0] == 0:

@@ -50,9 +50,7 @@ class Worker:
         self._wake.acquire()
         self._task: Task | None = None
         self._variables: VariableContext | None = None
-        self.thread = threading.Thread(
-            target=self._live, name=f"{NAME}{number}", daemon=True
-        )
+        self.thread = threading.Thread(target=self._live, name=f"{NAME}{number}", daemon=True)
         self.thread.start()
 
     def hand(self, task: Task, variables: VariableContext) -> None:
