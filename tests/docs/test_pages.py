@@ -23,3 +23,20 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
 
 def test_there_are_pages():
     assert len(PAGES) >= 3
+
+
+@pytest.mark.parametrize(
+    "page", sorted(DOCS.glob("*/*.md")), ids=lambda page: str(page.relative_to(DOCS))
+)
+def test_a_page_is_in_the_navigation_and_begins_with_an_example(page):
+    lines = page.read_text().splitlines()
+    assert f": {page.relative_to(DOCS)}\n" in (DOCS.parent / "mkdocs.yml").read_text()
+    assert lines[0].startswith("# ")
+    assert "```python" in lines[:35]
+    assert not any(re.match(r"\s+```python", line) for line in lines), "it would not be run"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS.parent)))
+def test_links_lead_to_files(page):
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / link).exists(), link

@@ -170,7 +170,7 @@ def cast_exactly(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
         return _dates(values, dtype)
     if kind == into == "V" and source.names and dtype.names:
         return _records(values, dtype)
-    reason = "it would lose its fraction" if kind == "f" and into in "iu" else "it does not convert"
+    reason = "integers have no fraction" if kind == "f" and into in "iu" else "it does not convert"
     raise _whole(values, reason)
 
 
