@@ -17,6 +17,7 @@ from ironbatch.index.iteration import IterState
 from ironbatch.random import make_rng, stream_key
 
 if TYPE_CHECKING:
+    from ironbatch.namedexpr import NamedExpression
     from ironbatch.pipeline import Pipeline
 
 __all__ = ["Dataset", "NotASubsetError"]
@@ -360,6 +361,23 @@ class Dataset(Baseset):
             raise IndexError(f"there are {self.cv_splits} folds, got {number}")
         part: Dataset = getattr(self, f"cv{number}")
         return part
+
+    def CV(self, expr: Any) -> NamedExpression:
+        """Give an expression for a fold of the cross-validation.
+
+        Parameters
+        ----------
+        expr : NamedExpression
+            Number of the fold.
+
+        Returns
+        -------
+        NamedExpression
+            Stands for the fold, as in ``pipeline << dataset.CV(C('fold')).train``.
+        """
+        from ironbatch.namedexpr import F
+
+        return F(self.cv)(expr)
 
 
 def _run_key(shuffle: Any, state: IterState) -> tuple[int, int] | None:

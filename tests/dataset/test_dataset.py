@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from ironbatch import Batch, Dataset, DatasetIndex, FilesIndex
+from ironbatch import Batch, C, Dataset, DatasetIndex, FilesIndex, Pipeline
 
 
 class Scans(Batch):
@@ -257,3 +257,13 @@ def test_copies_and_pickles(twin):
 def test_only_pipelines_follow_the_arrow():
     with pytest.raises(TypeError, match="pipeline"):
         dataset() >> 3
+
+
+def test_an_expression_for_a_fold_is_computed_when_the_pipeline_runs():
+    dataset = Dataset(6)
+    dataset.cv_split(n_splits=3)
+    template = Pipeline() << dataset.CV(C("fold")).test
+    first, last = template << {"fold": 0}, template << {"fold": 2}
+    assert first.do_nothing().next_batch(2).indices.tolist() == [0, 1]
+    assert [batch.indices.tolist() for batch in last.gen_batch(1, prefetch=2)] == [[4], [5]]
+    assert last.dataset is dataset.cv2.test

@@ -31,8 +31,9 @@ class Pipeline(Running):
 
     Parameters
     ----------
-    dataset : Dataset, optional
-        What it runs over; ``dataset >> pipeline`` gives one later.
+    dataset : Dataset or NamedExpression, optional
+        What it runs over; ``dataset >> pipeline`` gives one later. An expression, such as
+        ``dataset.CV(C('fold')).train``, is computed when the pipeline runs.
     config : Config or dict, optional
         Options for `C` expressions; a `Config` is shared.
     pipeline : Pipeline, optional
@@ -89,7 +90,7 @@ class Pipeline(Running):
             self.after = OncePipeline(self)
             self.rebatched: Rebatched | None = None
         else:
-            self.dataset = pipeline.dataset if dataset is None else dataset
+            self.dataset = pipeline._dataset if dataset is None else dataset
             self.config = pipeline.config.copy()
             if config is not None:
                 self.config.update(config)
@@ -128,7 +129,9 @@ class Pipeline(Running):
 
     def _check_name(self, name: str) -> bool:
         """Refuse a name that no batch has here; say whether it is a function of a namespace."""
-        cls = getattr(self.dataset, "batch_class", None)
+        # What an expression stands for may not be known yet.
+        known = None if isinstance(self._dataset, NamedExpression) else self._dataset
+        cls = getattr(known, "batch_class", None)
         if cls is None:
             return self.find_function(name) is not None
         if callable(getattr(cls, name, None)):
@@ -290,8 +293,8 @@ class Pipeline(Running):
 
     def _merged(self, other: Pipeline, steps: tuple[Step, ...]) -> Self:
         result = type(self)(pipeline=self, actions=steps)
-        if result.dataset is None:
-            result.dataset = other.dataset
+        if result._dataset is None:
+            result.dataset = other._dataset
         result.config = other.config + result.config
         result.variables.merge(other.variables, result)
         result.models.merge(other.models)
@@ -365,7 +368,7 @@ class Pipeline(Running):
             result = type(self)(pipeline=self)
             result.config.update(other)
             return result
-        if not isinstance(other, Baseset):
+        if not isinstance(other, Baseset | NamedExpression):
             raise TypeError(f"a pipeline takes a dataset or a config, got a {type(other).__name__}")
         result = type(self)(pipeline=self)
         result.set_dataset(other)
@@ -382,6 +385,16 @@ class Pipeline(Running):
 
             self.rebatched = replace(self.rebatched, pipeline=self.rebatched.pipeline << dataset)
         return self
+
+    @property
+    def dataset(self) -> Any:
+        """The dataset that it runs over, or None; an expression is computed at each use."""
+        own = self._dataset
+        return own.get(pipeline=self) if isinstance(own, NamedExpression) else own
+
+    @dataset.setter
+    def dataset(self, dataset: Any) -> None:
+        self._dataset = dataset
 
     # As an object
 
