@@ -377,7 +377,8 @@ class Dataset(Baseset):
         """
         from ironbatch.namedexpr import F
 
-        return F(self.cv)(expr)
+        fold: NamedExpression = F(self.cv)(expr)
+        return fold
 
 
 def _run_key(shuffle: Any, state: IterState) -> tuple[int, int] | None:
