@@ -52,7 +52,7 @@ def load_raw() -> Measured:
         def peer() -> None:
             for name, place in zip(names, out, strict=True):
                 with open(f"{folder}/{name}", "rb", buffering=0) as file:  # noqa: PTH123
-                    file.readinto(place)
+                    file.readinto(place.data)
 
         return compare(ours, peer)
 

@@ -5,6 +5,41 @@ from typing import Any, Final, Self, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "BatchBase",
+    "Buffer",
+    "FileFailure",
+    "Ids",
+    "Item",
+    "NativeKernel",
+    "NativePlan",
+    "Order",
+    "built_in_kernels",
+    "cast",
+    "concatenate",
+    "empty",
+    "gather",
+    "item_words",
+    "load_kernel_library",
+    "operation_hash",
+    "operation_word",
+    "origin_of",
+    "pack",
+    "place_of",
+    "pool_set_limit",
+    "pool_stats",
+    "pool_trim",
+    "probe_files",
+    "ragged_gather",
+    "ragged_pad",
+    "read_files",
+    "read_kernel_capsule",
+    "scatter",
+    "stack",
+    "version",
+    "write_files",
+]
+
 def version() -> str: ...
 
 # ---- index, order, random
@@ -73,6 +108,7 @@ class BatchBase:
     def _slot_fill(self, name: str, value: Any) -> Any: ...
     def _slot_clear(self, name: str) -> None: ...
 
+@final
 class Item:
     def __new__(cls, batch: BatchBase, position: int) -> Item: ...
     def __getattribute__(self, name: str, /) -> Any: ...
@@ -114,7 +150,7 @@ def ragged_pad(
 
 # ---- files of items
 
-class FileFailure(Exception): ...  # noqa: N818
+class FileFailure(Exception): ...  # noqa: N818 - its items hold what failed
 
 _Memory: TypeAlias = tuple[
     str,

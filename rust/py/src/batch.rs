@@ -243,7 +243,7 @@ impl BatchBase {
         let mut slots = Vec::new();
         if let Some(names) = names {
             for name in names.iter_borrowed() {
-                let name = name.cast::<PyString>()?.clone();
+                let name = name.cast::<PyString>()?;
                 let value = match slf.borrow().find(&name) {
                     Found::Component(position) => slf.borrow().slots[position]
                         .value
@@ -308,12 +308,11 @@ impl BatchBase {
         let mut this = slf.borrow_mut();
         let position = this.slot_position(name)?;
         let slot = &mut this.slots[position].value;
-        match slot {
-            Some(held) => Ok(held.bind(slf.py()).clone()),
-            None => {
-                *slot = Some(value.clone().unbind());
-                Ok(value)
-            }
+        if let Some(held) = slot {
+            Ok(held.bind(slf.py()).clone())
+        } else {
+            *slot = Some(value.clone().unbind());
+            Ok(value)
         }
     }
 
@@ -473,6 +472,10 @@ impl Item {
         Ok(())
     }
 
+    #[expect(
+        clippy::unused_self,
+        reason = "the slot of a Python type takes the object"
+    )]
     fn __delattr__(&self, name: &Bound<'_, PyString>) -> PyResult<()> {
         Err(PyTypeError::new_err(format!(
             "an item's component cannot be deleted: {name}"
