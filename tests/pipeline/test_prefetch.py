@@ -267,6 +267,19 @@ def test_the_interpreter_ends_while_workers_are_in_the_core(pause):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_thread_that_the_interpreter_waits_for_gets_its_batches():
+    done, _ = run_script(
+        """
+        def work():
+            print(len(list(dataset.p.wait(0.05).gen_batch(5, prefetch=3))))
+
+        threading.Thread(target=work).start()
+        time.sleep(0.2)
+        """
+    )
+    assert (done.stdout, done.stderr) == ("20\n", "")
+
+
 INTERRUPT = """
     def interrupt():
         time.sleep(0.5)

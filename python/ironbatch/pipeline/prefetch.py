@@ -16,10 +16,8 @@ from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any
-from weakref import ref
 
 from ironbatch.targets.crew import Worker, crew, default_workers
-from ironbatch.targets.leaving import at_exit
 
 __all__ = ["Prefetch", "depth_of"]
 
@@ -70,18 +68,6 @@ class _Slot:
         self.error: BaseException | None = None
 
 
-class _Leave:
-    """Keeps workers from starting more when the interpreter ends."""
-
-    def __init__(self, line: _Line) -> None:
-        self._line = ref(line)
-
-    def __call__(self) -> None:
-        line = self._line()
-        if line is not None:
-            line.closed = True
-
-
 class _Line:
     """Tasks on their way to the workers: all that workers share with the consumer."""
 
@@ -89,8 +75,6 @@ class _Line:
         self.work = work
         self.queue: SimpleQueue[_Slot | None] = SimpleQueue()
         self.closed = False
-        self.leave = _Leave(self)
-        at_exit(self.leave)
 
     def serve(self, worker: Worker) -> None:
         """Carry out tasks until the line closes."""

@@ -7,6 +7,7 @@ whatever libraries build on them work inside.
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,7 @@ from itertools import islice
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
+from ironbatch._core import guard_thread
 from ironbatch.targets import Target, register
 from ironbatch.targets.calls import Calls, Context
 
@@ -49,6 +51,7 @@ class _PrivateLoop:
         self.thread.start()
 
     def _live(self) -> None:
+        guard_thread()
         self.asyncio.set_event_loop(self.loop)
         try:
             self.loop.run_forever()
@@ -109,8 +112,8 @@ def _private_loop() -> _PrivateLoop:
             _current = _PrivateLoop()
             if not _stops_at_exit:
                 # Before the interpreter finalises: a task that is still pending then complains.
-                with suppress(RuntimeError):  # already on the way out
-                    threading._register_atexit(_stop)  # type: ignore[attr-defined]
+                # After `threading` has waited for other threads: they may still need the loop.
+                atexit.register(_stop)
                 _stops_at_exit = True
         return _current
 

@@ -3,10 +3,9 @@
 A call reserves threads that are idle, or starts new ones, and never queues behind another call: so
 a call made from inside an item (nested parallelism) always gets on.
 
-The threads are daemon threads started by `threading`, parked in a lock. They are not native threads
-that attach to the interpreter: when the interpreter ends while an item is still running, CPython
-unwinds such a thread at its next attempt to take the GIL, which is harmless through C frames and an
-abort through Rust ones.
+The threads are daemon threads started by `threading`, parked in a lock: nothing waits for an item
+that never ends. When the interpreter ends while an item is still running, its thread falls asleep
+at its next attempt to take the GIL (see `guard_thread` in the core).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from contextvars import Context as VariableContext
 from itertools import count
 from typing import Protocol
 
-from ironbatch.targets.leaving import NAME, watch
+from ironbatch._core import guard_thread
 
 __all__ = ["Crew", "Worker", "crew", "default_workers"]
 
@@ -50,7 +49,9 @@ class Worker:
         self._wake.acquire()
         self._task: Task | None = None
         self._variables: VariableContext | None = None
-        self.thread = threading.Thread(target=self._live, name=f"{NAME}{number}", daemon=True)
+        self.thread = threading.Thread(
+            target=self._live, name=f"ironbatch-worker-{number}", daemon=True
+        )
         self.thread.start()
 
     def hand(self, task: Task, variables: VariableContext) -> None:
@@ -64,6 +65,7 @@ class Worker:
         self._wake.release()
 
     def _live(self) -> None:
+        guard_thread()
         while True:
             self._wake.acquire()
             task, variables = self._task, self._variables
@@ -113,7 +115,6 @@ class Crew:
             # RuntimeError: the system, or an interpreter that is shutting down, starts no more.
             with suppress(RuntimeError):
                 while len(reserved) < wanted and self._total < self.limit:
-                    watch()
                     reserved.append(Worker(self, next(self._numbers)))
                     self._total += 1
         return reserved

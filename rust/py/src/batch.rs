@@ -16,6 +16,7 @@
 //! # What it does not do
 //! No Python code runs while the slots are borrowed, so attribute access can never fail with a borrow error.
 
+use crate::leaving::guard_thread;
 use pyo3::exceptions::{PyAttributeError, PyKeyError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -149,6 +150,7 @@ impl BatchBase {
                     return Ok(value.bind(py).clone());
                 }
                 drop(this);
+                guard_thread();
                 slf.call_method1(intern!(py, "_fill_component"), (name,))
             }
             Found::Components if this.pending.is_none() => {
@@ -187,10 +189,12 @@ impl BatchBase {
         drop(this);
         match found {
             Found::Component(_) => {
+                guard_thread();
                 slf.call_method1(intern!(py, "_assign_component"), (name, value))?;
                 Ok(())
             }
             Found::Components => {
+                guard_thread();
                 slf.call_method1(intern!(py, "_set_components"), (value,))?;
                 Ok(())
             }
@@ -227,6 +231,7 @@ impl BatchBase {
             };
             return Ok(Bound::new(py, item)?.into_any());
         }
+        guard_thread();
         slf.call_method1(intern!(py, "_find"), (key,))
     }
 
@@ -354,6 +359,7 @@ impl BatchBase {
 
 /// The item of a component at a position.
 fn item_at<'py>(component: &Bound<'py, PyAny>, position: usize) -> PyResult<Bound<'py, PyAny>> {
+    guard_thread();
     // SAFETY: `component` is a live object and the GIL is held; the call returns a new reference or
     // null with an exception set. A position fits isize because a component has that many items.
     unsafe {
@@ -383,6 +389,7 @@ fn places_of<'py>(slf: &Bound<'py, BatchBase>) -> PyResult<Option<Bound<'py, PyD
     {
         return Ok(Some(places.bind(py).clone()));
     }
+    guard_thread();
     let made = slf.call_method0(intern!(py, "_make_places"))?;
     if made.is_none() {
         return Ok(None);
@@ -398,6 +405,7 @@ fn places_of<'py>(slf: &Bound<'py, BatchBase>) -> PyResult<Option<Bound<'py, PyD
 
 /// Do what `Batch.__init__` would have done, for a constructor that has not called it.
 fn complete(slf: &Bound<'_, BatchBase>) -> PyResult<()> {
+    guard_thread();
     slf.call_method0(intern!(slf.py(), "_complete"))?;
     Ok(())
 }
@@ -466,6 +474,7 @@ impl Item {
     ) -> PyResult<()> {
         let py = slf.py();
         let this = slf.get();
+        guard_thread();
         this.batch
             .bind(py)
             .call_method1(intern!(py, "_assign_item"), (name, this.position, value))?;

@@ -4,6 +4,7 @@
 //! other memory layouts, dtypes that differ): the caller then does it with NumPy.
 
 use crate::error::to_python;
+use crate::leaving::detach;
 use crate::memory::{array_class, is_plain, new_array};
 use ironbatch_core::Result as CoreResult;
 use ironbatch_core::column::{self, Number, Pieces, Span};
@@ -120,7 +121,7 @@ fn moving<T: Send>(
     work: impl FnOnce() -> CoreResult<T> + Send,
 ) -> PyResult<T> {
     if nbytes > DETACH_BYTES {
-        py.detach(work)
+        detach(py, work)
     } else {
         work()
     }

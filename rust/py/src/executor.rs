@@ -1,6 +1,7 @@
 //! The entry through which every long native call from Python goes.
 
 use crate::error::to_python;
+use crate::leaving::{detach, sleep_if_leaving};
 use ironbatch_core::executor::with_interrupt;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -16,13 +17,14 @@ where
     T: Send,
     F: Send + FnOnce() -> ironbatch_core::Result<T>,
 {
-    let (outcome, raised) = py.detach(|| {
+    let (outcome, raised) = detach(py, || {
         let raised = RefCell::new(None);
         let hears_signals = Cell::new(None);
         let check = || {
             if hears_signals.get() == Some(false) {
                 return false;
             }
+            sleep_if_leaving();
             Python::attach(|py| {
                 if hears_signals.get().is_none() {
                     hears_signals.set(Some(is_main_thread(py).unwrap_or(false)));

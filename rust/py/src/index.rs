@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyList, PyRange, PyRangeMethods, PyString};
 
 use crate::error::to_python;
+use crate::leaving::detach;
 
 /// Immutable column of ids with its position table.
 #[pyclass(frozen, name = "Ids", module = "ironbatch._core")]
@@ -27,7 +28,7 @@ impl PyIds {
 
     fn found<'py>(&self, py: Python<'py>, wanted: &[i64]) -> Found<'py> {
         let mut out = vec![0; wanted.len()];
-        let unknown = py.detach(|| self.0.find_ints(wanted, &mut out)).err();
+        let unknown = detach(py, || self.0.find_ints(wanted, &mut out)).err();
         (
             PyArray1::from_vec(py, out),
             unknown.map_or(-1, |place| place as i64),
@@ -59,11 +60,11 @@ impl PyIds {
             Self::of(Ids::Str(strings))
         } else if let Ok(ints) = ids.extract::<PyReadonlyArray1<'_, i64>>() {
             let ints = ints.as_slice()?;
-            py.detach(|| Self::of(Ids::from_ints(ints.to_vec())))
+            detach(py, || Self::of(Ids::from_ints(ints.to_vec())))
         } else if let Ok(chars) = ids.extract::<PyReadonlyArray2<'_, u32>>() {
             let (width, chars) = (chars.shape()[1], chars.as_slice()?);
             let n = chars.len().checked_div(width).unwrap_or(0);
-            py.detach(|| {
+            detach(py, || {
                 let mut strings = Strings::with_capacity(n);
                 for text in chars.chunks_exact(width.max(1)) {
                     let used = text
@@ -140,19 +141,18 @@ impl PyIds {
 
     /// Positions whose id has occurred before. Builds the table.
     fn duplicates<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<u32>> {
-        py.detach(|| self.0.duplicates()).to_pyarray(py)
+        detach(py, || self.0.duplicates()).to_pyarray(py)
     }
 
     /// Whether no id repeats. Builds the table.
     #[getter]
     fn unique(&self, py: Python<'_>) -> bool {
-        py.detach(|| self.0.duplicates().is_empty())
+        detach(py, || self.0.duplicates().is_empty())
     }
 
     /// How often each position's id has occurred before, or None if none repeats.
     fn occurrences<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<u64>>> {
-        py.detach(|| self.0.occurrences())
-            .map(|counts| PyArray1::from_vec(py, counts))
+        detach(py, || self.0.occurrences()).map(|counts| PyArray1::from_vec(py, counts))
     }
 
     /// Position of an integer id, or -1.
@@ -283,7 +283,7 @@ impl PyIds {
     ) -> PyResult<Bound<'py, PyArray1<u64>>> {
         let ids = self.0.ids();
         let Some(positions) = positions else {
-            let out = py.detach(|| (0..ids.len()).map(|p| ids.origin(p)).collect());
+            let out = detach(py, || (0..ids.len()).map(|p| ids.origin(p)).collect());
             return Ok(PyArray1::from_vec(py, out));
         };
         let positions = positions.as_slice()?;
@@ -295,10 +295,7 @@ impl PyIds {
     /// The ids at some positions as a column of their own.
     fn take(&self, py: Python<'_>, positions: PyReadonlyArray1<'_, i64>) -> PyResult<Self> {
         let positions = positions.as_slice()?;
-        Self::of(
-            py.detach(|| self.0.ids().take(positions))
-                .map_err(to_python)?,
-        )
+        Self::of(detach(py, || self.0.ids().take(positions)).map_err(to_python)?)
     }
 }
 

@@ -7,6 +7,7 @@
 
 use crate::error::to_python;
 use crate::executor;
+use crate::leaving::detach;
 use ironbatch_core::Error;
 use ironbatch_core::kernel::{
     self, Dtype, Kernel, Library, Limits, Memory, Plan, RandomSource, Request, Spec, Value,
@@ -409,7 +410,7 @@ pub fn built_in_kernels() -> PyResult<Vec<NativeKernel>> {
 #[pyfunction]
 pub fn load_kernel_library(py: Python<'_>, path: PathBuf) -> PyResult<LibraryTuple> {
     // Initialisers of the library may take their time.
-    py.detach(|| kernel::load(&path))
+    detach(py, || kernel::load(&path))
         .map(tuple)
         .map_err(to_python)
 }

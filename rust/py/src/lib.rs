@@ -7,6 +7,7 @@ mod executor;
 mod files;
 mod index;
 mod kernels;
+mod leaving;
 mod memory;
 mod random;
 
@@ -28,6 +29,8 @@ mod _core {
     use super::kernels::{
         NativeKernel, NativePlan, built_in_kernels, load_kernel_library, read_kernel_capsule,
     };
+    #[pymodule_export]
+    use super::leaving::guard_thread;
     #[pymodule_export]
     use super::memory::{Buffer, empty, pool_set_limit, pool_stats, pool_trim};
     #[pymodule_export]

@@ -7,6 +7,7 @@ use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 
 use crate::error::to_python;
+use crate::leaving::detach;
 
 /// Parts up to this long are computed without letting go of the GIL.
 const QUICK: usize = 4096;
@@ -62,7 +63,7 @@ impl PyOrder {
         if count <= QUICK {
             self.0.positions(epoch, start, &mut out)
         } else {
-            py.detach(|| self.0.positions(epoch, start, &mut out))
+            detach(py, || self.0.positions(epoch, start, &mut out))
         }
         .map_err(to_python)?;
         if let Some(of) = of {
