@@ -229,3 +229,16 @@ def test_random_files_raise_format_errors(content: bytes, fmt: str, tmp_path: Pa
     (tmp_path / f"a.{fmt}").write_bytes(content)
     with pytest.raises(FormatError):
         Plain(["a"]).load(tmp_path, fmt)
+
+
+@pytest.mark.parametrize("dtype", ["|S0", "<U0"])
+def test_strings_without_bytes_are_limited_by_what_they_take_in_memory(folder, dtype):
+    folder.mkdir()
+    text = (
+        f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': ({2**40},), }}".ljust(117) + "\n"
+    )
+    header = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode()
+    for name in "ab":
+        (folder / f"{name}.npy").write_bytes(header)
+    with pytest.raises(FormatError, match=f"declares {2**42} bytes"):
+        Plain(["a", "b"]).load(folder, "npy")

@@ -19,7 +19,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 pyo3::create_exception!(
-    _core,
+    ironbatch._core,
     FileFailure,
     PyException,
     "A file failed: (position, kind, errno or None, message or path); made into what users see."
@@ -86,7 +86,7 @@ impl Memory<'_> {
         Ok((start.cast(), self.3.len() * self.3.dtype().itemsize()))
     }
 
-    fn column(&self, n_items: usize, write: bool) -> PyResult<Column<'_>> {
+    fn column(&self, n_items: usize, write: bool) -> PyResult<Column> {
         let Self(name, kind, dtype, _, shape, offsets, shapes) = self;
         let kind = Kind::from_byte(*kind)
             .ok_or_else(|| PyValueError::new_err(format!("unknown kind {kind}")))?;
@@ -107,8 +107,9 @@ impl Memory<'_> {
                 unsafe { Column::dense(name.clone(), spec, start, bytes, n_items) }
             }
             (None, Some(offsets), Some(shapes)) => {
-                let (offsets, shapes) = (offsets.as_slice()?, shapes.as_slice()?);
-                if offsets.len() != n_items + 1 {
+                // Copied: Python may write to its arrays after they were checked.
+                let (offsets, shapes) = (offsets.as_slice()?.to_vec(), shapes.as_slice()?.to_vec());
+                if offsets.len().checked_sub(1) != Some(n_items) {
                     return Err(PyValueError::new_err("there must be n + 1 offsets"));
                 }
                 let ndim = shapes.len().checked_div(n_items).unwrap_or(0);
@@ -136,7 +137,7 @@ impl Memory<'_> {
     }
 }
 
-fn columns<'a>(memory: &'a [Memory<'_>], n_items: usize, write: bool) -> PyResult<Vec<Column<'a>>> {
+fn columns(memory: &[Memory<'_>], n_items: usize, write: bool) -> PyResult<Vec<Column>> {
     memory
         .iter()
         .map(|each| each.column(n_items, write))

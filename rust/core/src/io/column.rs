@@ -65,31 +65,41 @@ impl Spec {
     pub fn bytes(&self) -> Option<u64> {
         array_bytes(self.dtype.itemsize(), &self.shape)
     }
+
+    /// Bytes of the memory that the array will take, which is what limits are about.
+    ///
+    /// Empty strings take no bytes in a file, but NumPy gives each the room of one character.
+    pub fn memory(&self) -> Option<u64> {
+        match self.dtype.itemsize() {
+            0 => array_bytes(4, &self.shape),
+            _ => self.bytes(),
+        }
+    }
 }
 
 /// Memory of one component: an address, and for each item its span and shape.
 ///
 /// Every span lies within the memory; [`Column::dense`] and [`Column::ragged`] check that.
 #[derive(Clone, Debug)]
-pub struct Column<'a> {
+pub struct Column {
     name: String,
     kind: Kind,
     dtype: DType,
     base: *mut u8,
-    places: Places<'a>,
+    places: Places,
 }
 
 #[derive(Clone, Debug)]
-enum Places<'a> {
+enum Places {
     Dense {
         shape: Vec<u64>,
         item_bytes: usize,
     },
     Ragged {
         /// In elements, one more than there are items.
-        offsets: &'a [i64],
+        offsets: Vec<i64>,
         /// `ndim` lengths for each item.
-        shapes: &'a [i64],
+        shapes: Vec<i64>,
         ndim: usize,
     },
 }
@@ -105,11 +115,11 @@ pub struct Place {
 
 // SAFETY: the address is only used inside unsafe blocks, each for the span of one item, and items
 // do not overlap when they are written to.
-unsafe impl Send for Column<'_> {}
+unsafe impl Send for Column {}
 // SAFETY: as above.
-unsafe impl Sync for Column<'_> {}
+unsafe impl Sync for Column {}
 
-impl<'a> Column<'a> {
+impl Column {
     /// Items of one shape, one after another.
     ///
     /// # Safety
@@ -149,6 +159,8 @@ impl<'a> Column<'a> {
 
     /// Items of different shapes, one after another.
     ///
+    /// Offsets and shapes are owned: were they Python's, they could change after they were checked.
+    ///
     /// # Safety
     /// As for [`Column::dense`].
     ///
@@ -164,8 +176,8 @@ impl<'a> Column<'a> {
         dtype: DType,
         base: *mut u8,
         memory: usize,
-        offsets: &'a [i64],
-        shapes: &'a [i64],
+        offsets: Vec<i64>,
+        shapes: Vec<i64>,
         ndim: usize,
     ) -> Result<Self> {
         let wrong = |what: &str| Err(Error::Value(format!("component {name:?}: {what}")));

@@ -33,6 +33,7 @@ use super::codec::MAX_CHUNK;
 use super::column::{Kind, MAX_DIMENSIONS, Spec};
 use super::dtype::DType;
 use crate::{Error, Result};
+use std::collections::HashSet;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// What every file begins with.
@@ -49,6 +50,9 @@ pub const CHUNK_BYTES: usize = 4 << 20;
 
 /// Longest header that is read.
 const MAX_HEADER: usize = 64 << 20;
+
+/// Most arrays in one file: what is kept of each is far larger than the 16 bytes it may take there.
+const MAX_ARRAYS: usize = 1 << 16;
 
 /// One chunk of an array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +122,7 @@ pub fn header_length(start: &[u8]) -> Result<usize> {
         ));
     }
     // An entry takes 16 bytes at least.
-    if length < PREFIX || arrays > (length - PREFIX) / 16 {
+    if length < PREFIX || arrays > ((length - PREFIX) / 16).min(MAX_ARRAYS) {
         return format(format!(
             "its header claims {arrays} arrays in {length} bytes"
         ));
@@ -144,16 +148,17 @@ pub fn parse(header: &[u8], file_bytes: u64, max_bytes: u64) -> Result<Vec<Entry
     if fields.u64()? != header_checksum(header) {
         return format("its header is damaged (the checksum differs)");
     }
-    let mut entries = Vec::new();
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut names = HashSet::new();
     let mut total = 0_u64;
     let mut end = length as u64;
     for _ in 0..arrays {
         let entry = fields.entry()?;
-        if entries.iter().any(|other: &Entry| other.name == entry.name) {
+        if !names.insert(entry.name.clone()) {
             return format(format!("it holds two arrays named {:?}", entry.name));
         }
         // `Fields::entry` has checked that the size is a number.
-        total = total.saturating_add(entry.spec.bytes().unwrap_or(u64::MAX));
+        total = total.saturating_add(entry.spec.memory().unwrap_or(u64::MAX));
         end = end.saturating_add(entry.compressed());
         entries.push(entry);
     }
@@ -178,6 +183,12 @@ pub fn parse(header: &[u8], file_bytes: u64, max_bytes: u64) -> Result<Vec<Entry
 /// # Errors
 /// [`Error::Value`] if a name, a dtype, a dimension count or the header itself is too long.
 pub fn build(entries: &[Entry], out: &mut Vec<u8>) -> Result<()> {
+    if entries.len() > MAX_ARRAYS {
+        return Err(Error::Value(format!(
+            "{} arrays are too many for one file, which holds at most {MAX_ARRAYS}",
+            entries.len()
+        )));
+    }
     let start = out.len();
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&VERSION.to_le_bytes());
@@ -299,7 +310,7 @@ impl<'a> Fields<'a> {
             ));
         };
         let spec = Spec { kind, dtype, shape };
-        let Some(bytes) = spec.bytes() else {
+        let (Some(bytes), Some(_)) = (spec.bytes(), spec.memory()) else {
             return format(format!(
                 "array {name:?} claims the shape {:?}, more than fits into memory",
                 spec.shape

@@ -74,7 +74,7 @@ pub fn parse(header: &[u8]) -> Result<Header> {
         return Err(Error::Format("its npy header is cut off".into()));
     };
     let (spec, fortran_order) = Literal { rest: text }.header()?;
-    if spec.bytes().is_none() {
+    if spec.memory().is_none() {
         return Err(Error::Format(format!(
             "its npy header claims an array of {} {:?}, more than fits into memory",
             spec.dtype, spec.shape

@@ -91,9 +91,9 @@ fn npy(file: &File, path: &Path, file_bytes: u64, max_bytes: u64) -> Result<Vec<
         start.clear();
         read_more(file, start, FIRST_READ).map_err(at(path))?;
         let header = npy_header(file, path, start, file_bytes)?;
-        // The size of an array was checked to be a number when the header was read.
+        // Both sizes were checked to be numbers when the header was read.
+        limited(header.spec.memory().unwrap_or(u64::MAX), max_bytes)?;
         let bytes = header.spec.bytes().unwrap_or(u64::MAX);
-        limited(bytes, max_bytes)?;
         npy_size(&header, bytes, file_bytes)?;
         Ok(vec![(String::new(), header.spec)])
     })

@@ -17,7 +17,7 @@ const WHOLE_FILE: usize = 256 << 10;
 const BYTES_PER_GRAIN: usize = 128 << 10;
 
 /// How many items one thread should take at a time.
-pub(super) fn grain(columns: &[Column<'_>], n_items: usize) -> usize {
+pub(super) fn grain(columns: &[Column], n_items: usize) -> usize {
     let bytes: usize = columns
         .iter()
         .map(|column| column.typical_bytes(n_items))
@@ -27,7 +27,7 @@ pub(super) fn grain(columns: &[Column<'_>], n_items: usize) -> usize {
 }
 
 /// Bytes of all items, near enough.
-pub(super) fn total_bytes(columns: &[Column<'_>], n_items: usize) -> usize {
+pub(super) fn total_bytes(columns: &[Column], n_items: usize) -> usize {
     columns
         .iter()
         .map(|column| column.typical_bytes(n_items).saturating_mul(n_items))
@@ -48,7 +48,7 @@ pub(super) fn total_bytes(columns: &[Column<'_>], n_items: usize) -> usize {
 pub unsafe fn read_files(
     paths: &[PathBuf],
     layout: Layout,
-    columns: &[Column<'_>],
+    columns: &[Column],
     max_bytes: u64,
 ) -> Result<()> {
     let single = || match columns {
@@ -106,7 +106,7 @@ unsafe fn read_raw(path: &Path, place: Place) -> Result<()> {
 
 /// # Safety
 /// The column's memory must be valid for writing, and the item used by nothing else.
-unsafe fn read_npy(path: &Path, column: &Column<'_>, item: usize) -> Result<()> {
+unsafe fn read_npy(path: &Path, column: &Column, item: usize) -> Result<()> {
     let file = open(path)?;
     let place = column.place(item);
     let mut start = [0; npy::USUAL_HEADER];
@@ -156,7 +156,7 @@ unsafe fn read_npy(path: &Path, column: &Column<'_>, item: usize) -> Result<()> 
 /// The columns' memory must be valid for writing, and the item used by nothing else.
 unsafe fn read_blosc(
     path: &Path,
-    columns: &[Column<'_>],
+    columns: &[Column],
     item: usize,
     max_bytes: u64,
     scratch: &mut Scratch,

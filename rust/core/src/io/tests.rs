@@ -45,7 +45,7 @@ fn spec(dtype: &str, shape: &[u64]) -> Spec {
     }
 }
 
-fn dense<'a>(spec: Spec, memory: &mut [u8], n_items: usize) -> Column<'a> {
+fn dense(spec: Spec, memory: &mut [u8], n_items: usize) -> Column {
     // SAFETY: the memory outlives the column in each of these tests.
     unsafe { Column::dense("x".into(), spec, memory.as_mut_ptr(), memory.len(), n_items) }.unwrap()
 }
@@ -129,14 +129,62 @@ fn array_sizes_do_not_wrap() {
 }
 
 #[test]
+fn empty_strings_count_as_what_they_take_in_memory() {
+    assert_eq!(spec("|S0", &[1000]).bytes(), Some(0));
+    assert_eq!(spec("|S0", &[1000]).memory(), Some(4000));
+    assert_eq!(spec("<U0", &[u64::MAX]).memory(), None);
+    let folder = Folder::new("empty-strings");
+    let path = folder.0.join("a");
+    let mut file = Vec::new();
+    let dtype = DType::parse("|S0").unwrap();
+    npy::build(&dtype, [LIMIT].into_iter(), &mut file).unwrap();
+    std::fs::write(&path, file).unwrap();
+    let outcome = probe::probe_file(&path, Layout::Npy, None, LIMIT);
+    assert!(matches!(outcome, Err(Error::Format(_))), "{outcome:?}");
+}
+
+#[test]
+fn more_arrays_than_anybody_has_are_refused() {
+    let entry = |number: usize| Entry {
+        name: number.to_string(),
+        spec: spec("|u1", &[0]),
+        chunk_bytes: 1,
+        chunks: Vec::new(),
+    };
+    let entries: Vec<Entry> = (0..=1 << 16).map(entry).collect();
+    let mut header = Vec::new();
+    assert!(container::build(&entries, &mut header).is_err());
+    container::build(&entries[1..], &mut header).unwrap();
+    let size = header.len() as u64;
+    assert_eq!(
+        container::parse(&header, size, LIMIT).unwrap().len(),
+        1 << 16
+    );
+    header[12..16].copy_from_slice(&((1_u32 << 16) + 1).to_le_bytes());
+    let refused = container::parse(&header, size, LIMIT).unwrap_err();
+    assert!(refused.to_string().contains("65537 arrays"), "{refused}");
+}
+
+#[test]
 fn columns_that_leave_their_memory_are_refused() {
     let mut memory = [0_u8; 16];
     let base = memory.as_mut_ptr();
     let ragged = |offsets: &[i64], shapes: &[i64]| {
         let dtype = DType::parse("<i4").unwrap();
         // SAFETY: `memory` lives until the end of the test.
-        unsafe { Column::ragged("x".into(), Kind::Array, dtype, base, 16, offsets, shapes, 1) }
-            .is_ok()
+        unsafe {
+            Column::ragged(
+                "x".into(),
+                Kind::Array,
+                dtype,
+                base,
+                16,
+                offsets.to_vec(),
+                shapes.to_vec(),
+                1,
+            )
+        }
+        .is_ok()
     };
     assert!(ragged(&[0, 1, 4], &[1, 3]));
     assert!(!ragged(&[0, 1, 5], &[1, 4]));

@@ -36,7 +36,7 @@ pub unsafe fn write_files(
     paths: &[PathBuf],
     items: &[usize],
     layout: Layout,
-    columns: &[Column<'_>],
+    columns: &[Column],
     options: Options,
 ) -> Result<()> {
     if paths.len() != items.len() || (layout != Layout::Blosc && columns.len() != 1) {
@@ -79,7 +79,7 @@ pub unsafe fn write_files(
 /// The item must be valid for reading.
 unsafe fn write_plain(
     file: &mut Replacement<'_>,
-    column: &Column<'_>,
+    column: &Column,
     item: usize,
     header: bool,
     scratch: &mut Scratch,
@@ -117,7 +117,7 @@ unsafe fn write_plain(
 /// The item must be valid for reading.
 unsafe fn write_blosc(
     file: &mut Replacement<'_>,
-    columns: &[Column<'_>],
+    columns: &[Column],
     item: usize,
     compression: Compression,
     scratch: &mut Scratch,
@@ -135,7 +135,7 @@ unsafe fn write_blosc(
             chunks: Vec::new(),
         })
         .collect();
-    let n_chunks = |column: &Column<'_>| column.place(item).bytes.div_ceil(CHUNK_BYTES);
+    let n_chunks = |column: &Column| column.place(item).bytes.div_ceil(CHUNK_BYTES);
     let length = container::built_length(
         entries
             .iter()
