@@ -7,7 +7,7 @@
 //!
 //! What comes out for a given key is part of the file formats (`VERSION`, pinned by golden files).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Result};
 use crate::random::Philox;
@@ -91,9 +91,10 @@ impl Order {
     }
 
     fn shuffled(&self, epoch: u64) -> Arc<[u32]> {
-        // A panic cannot leave a half-written order behind, so a poisoned lock is still good.
-        let mut last = self.shuffled.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, order)) = last.as_ref()
+        // Never waits, not even in a child forked while another thread held the lock: shuffling
+        // once more is all that it costs.
+        if let Ok(last) = self.shuffled.try_lock()
+            && let Some((of, order)) = last.as_ref()
             && *of == epoch
         {
             return Arc::clone(order);
@@ -104,7 +105,9 @@ impl Order {
             order.swap(last, stream.below(last as u64 + 1) as usize);
         }
         let order: Arc<[u32]> = order.into();
-        *last = Some((epoch, Arc::clone(&order)));
+        if let Ok(mut last) = self.shuffled.try_lock() {
+            *last = Some((epoch, Arc::clone(&order)));
+        }
         order
     }
 }

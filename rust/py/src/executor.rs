@@ -25,7 +25,7 @@ where
                 return false;
             }
             sleep_if_leaving();
-            Python::attach(|py| {
+            let interrupted = Python::try_attach(|py| {
                 if hears_signals.get().is_none() {
                     hears_signals.set(Some(is_main_thread(py).unwrap_or(false)));
                 }
@@ -36,7 +36,8 @@ where
                         true
                     }
                 }
-            })
+            });
+            interrupted.unwrap_or(false)
         };
         let outcome = with_interrupt(&check, work);
         (outcome, raised.into_inner())

@@ -1,6 +1,7 @@
 //! How a long job hears Ctrl-C: the calling thread asks, the job's threads see a flag.
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::time::Duration;
 
@@ -34,7 +35,9 @@ pub(super) fn is_listening() -> bool {
     !CHECK.get().is_null()
 }
 
-/// Ask the innermost `check` of this thread; false if there is none.
+/// Ask the innermost `check` of this thread; false if there is none, true if it panics.
+///
+/// Whoever asks lends memory of its stack to other threads and must not be unwound.
 pub(super) fn is_interrupted() -> bool {
     let check = CHECK.get();
     if check.is_null() {
@@ -42,5 +45,6 @@ pub(super) fn is_interrupted() -> bool {
     }
     // SAFETY: the pointer was set by a `with_interrupt` that is still on this thread's stack and
     // takes it away before the reference it points to ends.
-    unsafe { (*check)() }
+    let ask = || unsafe { (*check)() };
+    catch_unwind(AssertUnwindSafe(ask)).unwrap_or(true)
 }

@@ -321,7 +321,7 @@ fn run_alone(
     let mut asked = Instant::now();
     let mut start = 0;
     while start < n_items {
-        let end = n_items.min(start + grain);
+        let end = n_items.min(start.saturating_add(grain));
         run_chunk(body, start..end, cancel)?;
         start = end;
         if asked.elapsed() > interrupt::INTERVAL {

@@ -2,8 +2,7 @@
 
 use super::fork::generation;
 use std::ptr;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 struct Pool {
     generation: u64,
@@ -15,15 +14,20 @@ static POOL: AtomicPtr<Pool> = AtomicPtr::new(ptr::null_mut());
 
 /// Number of threads that a job may use: `IRONBATCH_THREADS`, or the cores this process may use.
 pub fn thread_count() -> usize {
-    static COUNT: OnceLock<usize> = OnceLock::new();
-    *COUNT.get_or_init(|| {
-        std::env::var("IRONBATCH_THREADS")
-            .ok()
-            .and_then(|text| text.trim().parse().ok())
-            .filter(|&count| count > 0)
-            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
-            .min(1024)
-    })
+    // Not a `OnceLock`: a fork while another thread fills it would leave the child waiting.
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let known = COUNT.load(Ordering::Relaxed);
+    if known > 0 {
+        return known;
+    }
+    let count = std::env::var("IRONBATCH_THREADS")
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .filter(|&count| count > 0)
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+        .min(1024);
+    COUNT.store(count, Ordering::Relaxed);
+    count
 }
 
 /// The pool of this process, if it could be built.

@@ -185,6 +185,25 @@ fn a_caller_that_takes_part_is_interrupted_between_chunks() {
 }
 
 #[test]
+fn a_check_that_panics_cancels_and_lets_no_thread_outlive_the_job() {
+    for role in [CallerRole::TakesPart, CallerRole::Listens] {
+        let active = AtomicUsize::new(0);
+        let failed = with_interrupt(&|| panic!("no"), || {
+            Job::new(100_000).caller(role).run(&|range| {
+                active.fetch_add(1, Ordering::Relaxed);
+                for _ in range {
+                    std::thread::sleep(Duration::from_micros(100));
+                }
+                active.fetch_sub(1, Ordering::Relaxed);
+                Ok(())
+            })
+        });
+        assert!(matches!(failed.unwrap_err().error, Error::Interrupted));
+        assert_eq!(active.into_inner(), 0);
+    }
+}
+
+#[test]
 fn a_finished_job_is_not_interrupted_by_nobody() {
     with_interrupt(&|| false, || {
         Job::new(10)

@@ -167,7 +167,7 @@ impl Plan {
         }
     }
 
-    fn check_random(&self, request: &Request<'_>) -> Result<Option<Random>> {
+    pub(super) fn check_random(&self, request: &Request<'_>) -> Result<Option<Random>> {
         let kernel = &self.kernel;
         if !kernel.is_random() {
             return Ok(None);

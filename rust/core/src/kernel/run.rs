@@ -139,6 +139,13 @@ impl Plan {
                 position,
                 source: Box::new(error),
             })?;
+            if item.random.is_some() {
+                // The lists are indexed by the position in the batch.
+                item.random = self.check_random(&Request {
+                    n_items,
+                    ..*request
+                })?;
+            }
             // The item keeps its position in the batch; a stride of 0 leads there from any.
             for operand in item.inputs.iter_mut().chain(&mut item.outputs) {
                 operand.item_stride = 0;

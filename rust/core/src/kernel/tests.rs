@@ -234,6 +234,66 @@ fn items_of_different_shapes_run_one_by_one() {
     );
 }
 
+#[test]
+fn items_without_elements_may_lie_anywhere() {
+    let plan = bind("invert", &[]).unwrap();
+    for data in [ptr::null_mut::<u8>(), ptr::without_provenance_mut(3)] {
+        // SAFETY: there is no element.
+        let nothing =
+            unsafe { Memory::of_items(data, Dtype::F64, &[3, 0], &[8, -8], true) }.unwrap();
+        plan.run(&request(3, &[nothing], &[nothing])).unwrap();
+    }
+}
+
+/// Write where the item's random numbers are.
+#[ironbatch_kernel::kernel(random)]
+fn origin(
+    _x: ndarray::ArrayView1<'_, u64>,
+    mut out: ndarray::ArrayViewMut1<'_, u64>,
+    item: ironbatch_kernel::Item<'_>,
+) {
+    let place = item.random_place();
+    out.fill(place.map_or(0, |place| place.counter[3]));
+}
+
+ironbatch_kernel::static_table!(RANDOM; origin);
+
+#[test]
+fn items_of_different_shapes_have_random_places_of_their_own() {
+    // SAFETY: the table is in static memory.
+    let library = unsafe { read_table(&raw const RANDOM.0, "tests") }.unwrap();
+    let plan = library.kernels[0].bind(&[], &[]).unwrap();
+    let (mut items, mut results) = (vec![[0_u64; 2]; 6], vec![[0_u64; 2]; 6]);
+    let operands: Vec<_> = items
+        .iter_mut()
+        .zip(&mut results)
+        .map(|(x, out)| ([memory(x, 1)], [memory(out, 1)]))
+        .collect();
+    let run = |origins: &[u64]| {
+        let random = RandomSource {
+            key: [1, 2],
+            operation: 3,
+            origins,
+            epochs: None,
+            operations: None,
+        };
+        let of_item = |(x, out)| Request {
+            random: Some(random),
+            ..request(1, x, out)
+        };
+        let requests: Vec<_> = operands
+            .iter()
+            .map(|(x, out)| of_item((&x[..], &out[..])))
+            .collect();
+        plan.run_each(&requests, &[], Limits::default())
+    };
+    assert!(matches!(run(&[7; 5]), Err(Error::Value(_))));
+    run(&[10, 11, 12, 13, 14, 15]).unwrap();
+    for (item, result) in results.iter().enumerate() {
+        assert_eq!(*result, [10 + item as u64; 2]);
+    }
+}
+
 proptest! {
     #[test]
     fn any_strides_give_what_indexing_gives(
