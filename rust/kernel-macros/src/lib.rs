@@ -2,6 +2,7 @@
 
 mod expand;
 mod signature;
+mod statics;
 
 use proc_macro::TokenStream;
 

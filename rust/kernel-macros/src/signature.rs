@@ -125,6 +125,17 @@ impl Signature {
         }
         let name = function.sig.ident.span();
         signature.function = function;
+        if signature.options.elementwise
+            && signature
+                .arguments
+                .iter()
+                .any(|argument| matches!(argument, Argument::Item))
+        {
+            return Err(Error::new(
+                name,
+                "an `elementwise` kernel has no `Item`: the host may cut and join items",
+            ));
+        }
         if signature.inputs.is_empty() || signature.outputs.is_empty() {
             return Err(Error::new(
                 name,
@@ -366,5 +377,22 @@ fn owned(borrowed: &Type) -> Result<Type> {
             other,
             "a parameter cannot have this type",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use syn::parse_quote;
+
+    #[test]
+    fn an_elementwise_kernel_knows_no_item() {
+        let function: ItemFn = parse_quote! {
+            fn double(x: ArrayViewD<f32>, mut out: ArrayViewMutD<f32>, item: Item) {}
+        };
+        let read = |options: Options| Signature::read(options, function.clone()).err();
+        assert!(read(Options::default()).is_none());
+        let refused = read(parse_quote!(elementwise)).unwrap().to_string();
+        assert!(refused.contains("no `Item`"), "{refused}");
     }
 }

@@ -42,10 +42,15 @@ impl<D: Dimension> Layout<D> {
                 data = data.wrapping_offset(stride * (length.max(1) - 1) as isize);
             }
         }
+        let mut item_stride = operand.item_stride;
+        if operand.shape[..rank].contains(&0) {
+            // The address of nothing may be anything, but a view's is aligned and not null.
+            (data, item_stride) = (std::ptr::NonNull::<T>::dangling().as_ptr().cast(), 0);
+        }
         let shape = shape.strides(strides);
         Ok(Self {
             data,
-            item_stride: operand.item_stride,
+            item_stride,
             shape,
             backwards,
         })
