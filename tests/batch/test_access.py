@@ -1,5 +1,8 @@
 """How components and items are addressed."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -270,3 +273,27 @@ def test_array_of_nones():
 def test_repr_names_components_and_size():
     assert "Scans of 4 items" in repr(scans())
     assert "labels" in repr(scans())
+
+
+def test_a_batch_that_keeps_one_of_its_items_is_collected():
+    batch = scans()
+    batch.favourite = batch[2]
+    assert batch.favourite.labels == 2
+    gone = weakref.ref(batch)
+    del batch
+    gc.collect()
+    assert gone() is None
+
+
+def test_names_are_compared_without_running_python_code():
+    batch = scans()
+
+    class Name(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            raise AssertionError("compared by Python")
+
+    assert getattr(batch, Name("labels")) is batch.labels
+    setattr(batch, Name("labels"), [4, 5, 6, 7])
+    assert batch.labels.tolist() == [4, 5, 6, 7]

@@ -16,8 +16,9 @@
 //! # What it does not do
 //! No Python code runs while the slots are borrowed, so attribute access can never fail with a borrow error.
 
+use crate::item::Item;
 use crate::leaving::guard_thread;
-use pyo3::exceptions::{PyAttributeError, PyKeyError, PyTypeError};
+use pyo3::exceptions::{PyAttributeError, PyKeyError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -43,14 +44,15 @@ pub struct BatchBase {
 }
 
 /// Where a name leads.
-enum Found {
+pub enum Found {
     Component(usize),
     Components,
     Elsewhere,
 }
 
 impl BatchBase {
-    fn find(&self, name: &Bound<'_, PyString>) -> Found {
+    /// Where a name leads, by what it says: no Python code runs, not even for a subclass of str.
+    pub fn find(&self, name: &Bound<'_, PyString>) -> Found {
         let py = name.py();
         let pointer = name.as_ptr();
         for (position, slot) in self.slots.iter().enumerate() {
@@ -65,15 +67,23 @@ impl BatchBase {
             return Found::Elsewhere;
         }
         // Names made at run time (`getattr(batch, 'im' + 'ages')`) are not interned.
+        let Ok(text) = name.to_str() else {
+            return Found::Elsewhere;
+        };
         for (position, slot) in self.slots.iter().enumerate() {
-            if slot.name.bind(py).as_any().eq(name).unwrap_or(false) {
+            if slot.name.bind(py).to_str().is_ok_and(|known| known == text) {
                 return Found::Component(position);
             }
         }
-        if name.to_str().is_ok_and(|text| text == "components") {
+        if text == "components" {
             return Found::Components;
         }
         Found::Elsewhere
+    }
+
+    /// Number of components.
+    pub fn n_slots(&self) -> usize {
+        self.slots.len()
     }
 
     fn slot_position(&self, name: &Bound<'_, PyString>) -> PyResult<usize> {
@@ -95,7 +105,7 @@ fn interned<'py>(name: &Bound<'py, PyString>) -> Bound<'py, PyString> {
 }
 
 /// Attribute look-up as `object` does it.
-fn generic_get<'py>(
+pub fn generic_get<'py>(
     object: &Bound<'py, PyAny>,
     name: &Bound<'py, PyString>,
 ) -> PyResult<Bound<'py, PyAny>> {
@@ -138,7 +148,8 @@ impl BatchBase {
         }
     }
 
-    fn __getattribute__<'py>(
+    /// Any attribute: a component's name leads to the component.
+    pub fn __getattribute__<'py>(
         slf: &Bound<'py, Self>,
         name: &Bound<'py, PyString>,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -225,10 +236,7 @@ impl BatchBase {
             && let Some(places) = places_of(slf)?
             && let Some(place) = places.get_item(key)?
         {
-            let item = Item {
-                batch: slf.clone().unbind(),
-                position: place.extract()?,
-            };
+            let item = Item::new(slf.clone().unbind(), place.extract()?);
             return Ok(Bound::new(py, item)?.into_any());
         }
         guard_thread();
@@ -341,6 +349,7 @@ impl BatchBase {
             visit.call(index)?;
             visit.call(places)?;
         }
+        visit.call(&self.components)?;
         if let Some((args, kwargs)) = &self.pending {
             visit.call(args)?;
             visit.call(kwargs)?;
@@ -354,19 +363,6 @@ impl BatchBase {
         }
         self.places = None;
         self.pending = None;
-    }
-}
-
-/// The item of a component at a position.
-fn item_at<'py>(component: &Bound<'py, PyAny>, position: usize) -> PyResult<Bound<'py, PyAny>> {
-    guard_thread();
-    // SAFETY: `component` is a live object and the GIL is held; the call returns a new reference or
-    // null with an exception set. A position fits isize because a component has that many items.
-    unsafe {
-        Bound::from_owned_ptr_or_err(
-            component.py(),
-            ffi::PySequence_GetItem(component.as_ptr(), position as isize),
-        )
     }
 }
 
@@ -420,114 +416,5 @@ fn declares(slf: &Bound<'_, BatchBase>, name: &Bound<'_, PyString>) -> PyResult<
         names.eq(name.as_any())
     } else {
         names.contains(name)
-    }
-}
-
-/// One item of a batch, addressed by its id: reads and writes go through to the batch.
-#[pyclass(frozen, module = "ironbatch._core")]
-pub struct Item {
-    batch: Py<BatchBase>,
-    position: usize,
-}
-
-#[pymethods]
-impl Item {
-    #[new]
-    fn new(batch: Py<BatchBase>, position: usize) -> Self {
-        Self { batch, position }
-    }
-
-    /// The batch that the item belongs to.
-    #[getter(_batch)]
-    fn batch(&self, py: Python<'_>) -> Py<BatchBase> {
-        self.batch.clone_ref(py)
-    }
-
-    /// Position of the item in its batch.
-    #[getter(_position)]
-    fn position(&self) -> usize {
-        self.position
-    }
-
-    fn __getattribute__<'py>(
-        slf: &Bound<'py, Self>,
-        name: &Bound<'py, PyString>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let this = slf.get();
-        let batch = this.batch.bind(py);
-        let is_component = matches!(batch.borrow().find(name), Found::Component(_));
-        if !is_component {
-            return generic_get(slf.as_any(), name);
-        }
-        let component = BatchBase::__getattribute__(batch, name)?;
-        if component.is_none() {
-            return Ok(component);
-        }
-        item_at(&component, this.position)
-    }
-
-    fn __setattr__(
-        slf: &Bound<'_, Self>,
-        name: &Bound<'_, PyString>,
-        value: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
-        let py = slf.py();
-        let this = slf.get();
-        guard_thread();
-        this.batch
-            .bind(py)
-            .call_method1(intern!(py, "_assign_item"), (name, this.position, value))?;
-        Ok(())
-    }
-
-    #[expect(
-        clippy::unused_self,
-        reason = "the slot of a Python type takes the object"
-    )]
-    fn __delattr__(&self, name: &Bound<'_, PyString>) -> PyResult<()> {
-        Err(PyTypeError::new_err(format!(
-            "an item's component cannot be deleted: {name}"
-        )))
-    }
-
-    fn __getitem__<'py>(
-        slf: &Bound<'py, Self>,
-        key: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let names = slf
-            .get()
-            .batch
-            .bind(slf.py())
-            .as_any()
-            .getattr(intern!(slf.py(), "components"))?;
-        if let Ok(name) = key.cast::<PyString>() {
-            if names.contains(name)? {
-                return Self::__getattribute__(slf, name);
-            }
-            return Err(PyKeyError::new_err(format!(
-                "the batch has no component {name}; its components are {names}"
-            )));
-        }
-        let name = names.get_item(key)?;
-        Self::__getattribute__(slf, name.cast::<PyString>()?)
-    }
-
-    fn __len__(&self, py: Python<'_>) -> usize {
-        self.batch.bind(py).borrow().slots.len()
-    }
-
-    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let py = slf.py();
-        let batch = slf.get().batch.bind(py);
-        let id = batch
-            .as_any()
-            .getattr("indices")?
-            .get_item(slf.get().position)?;
-        Ok(format!(
-            "<item {} of {}>",
-            id.repr()?,
-            batch.get_type().name()?
-        ))
     }
 }

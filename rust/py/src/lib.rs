@@ -6,6 +6,7 @@ mod error;
 mod executor;
 mod files;
 mod index;
+mod item;
 mod kernels;
 mod leaving;
 mod memory;
@@ -16,7 +17,7 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::batch::{BatchBase, Item};
+    use super::batch::BatchBase;
     #[pymodule_export]
     use super::column::{
         cast, concatenate, gather, pack, ragged_gather, ragged_pad, scatter, stack,
@@ -25,6 +26,8 @@ mod _core {
     use super::files::{FileFailure, probe_files, read_files, write_files};
     #[pymodule_export]
     use super::index::{PyIds, place_of};
+    #[pymodule_export]
+    use super::item::Item;
     #[pymodule_export]
     use super::kernels::{
         NativeKernel, NativePlan, built_in_kernels, load_kernel_library, read_kernel_capsule,
