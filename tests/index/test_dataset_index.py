@@ -358,3 +358,22 @@ def test_origins_of_objects() -> None:
     again = DatasetIndex([object(), number, day])
     assert index.origins[:2].tolist() == again.origins[:0:-1].tolist()
     assert index.origins[2:].tolist() == [2, 3]  # nothing stable to go by but their positions
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda index: index.indices,
+        lambda index: index.origins,
+        lambda index: index.shuffle(7),
+        lambda index: index.next_batch(len(index), shuffle=7),
+    ],
+)
+def test_more_ids_than_memory_are_an_error_and_not_the_end(ask) -> None:
+    with pytest.raises(MemoryError):
+        ask(DatasetIndex(10**14))
+
+
+def test_a_range_longer_than_any_container_is_refused() -> None:
+    with pytest.raises((ValueError, OverflowError)):
+        DatasetIndex(range(-(2**63), 2**63 - 1))

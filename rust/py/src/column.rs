@@ -147,6 +147,8 @@ pub fn gather<'py>(
     let n = dims(positions)[0];
     let mut out_dims = vec![n];
     out_dims.extend_from_slice(item_dims);
+    // `class` may run Python code, which may reshape arrays in place: sizes are read before.
+    let item_bytes = product(item_dims) * source.dtype().itemsize();
     let target = match out {
         None => new_array(&out_dims, source.dtype(), class)?,
         Some(out) => {
@@ -162,7 +164,6 @@ pub fn gather<'py>(
             out.clone()
         }
     };
-    let item_bytes = product(item_dims) * source.dtype().itemsize();
     let (from, index, to) = (
         Address(data(source)),
         Address(int64_data(positions)),
@@ -263,7 +264,7 @@ impl<'py> Alike<'py> {
         dims_out: &[npy_intp],
         class: &Bound<'py, PyType>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let target = new_array(dims_out, self.dtype, class)?;
+        // Read before `class` may run Python code, which may change an array's dtype in place.
         let spans: Vec<Span> = self
             .arrays
             .iter()
@@ -273,6 +274,7 @@ impl<'py> Alike<'py> {
             })
             .collect();
         let nbytes = product(dims_out) * self.itemsize;
+        let target = new_array(dims_out, self.dtype, class)?;
         let to = Address(data(&target));
         // SAFETY: the spans are the arrays' bytes, and the target, which is new, has as many.
         moving(class.py(), nbytes, || unsafe {

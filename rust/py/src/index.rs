@@ -13,6 +13,7 @@ use pyo3::types::{PyInt, PyList, PyRange, PyRangeMethods, PyString};
 
 use crate::error::to_python;
 use crate::leaving::detach;
+use crate::memory::filled;
 
 /// Immutable column of ids with its position table.
 #[pyclass(frozen, name = "Ids", module = "ironbatch._core")]
@@ -46,7 +47,12 @@ impl PyIds {
                 return Err(PyValueError::new_err("a range of ids must have step 1"));
             }
             let (start, stop) = (range.start()? as i64, range.stop()? as i64);
-            let len = usize::try_from(stop.saturating_sub(start)).unwrap_or(0);
+            let Some(len) = stop.max(start).checked_sub(start) else {
+                return Err(PyValueError::new_err(format!(
+                    "a range of ids from {start} to {stop} is too long"
+                )));
+            };
+            let len = len as usize;
             Self::of(Ids::Range { start, len })
         } else if let Ok(list) = ids.cast::<PyList>() {
             let mut strings = Strings::with_capacity(list.len());
@@ -173,7 +179,8 @@ impl PyIds {
         py: Python<'py>,
         ids: &Bound<'py, PyArray1<i64>>,
     ) -> PyResult<Found<'py>> {
-        Ok(self.found(py, ids.readonly().as_slice()?))
+        // Copied: Python may write to the array while it is looked at without the GIL.
+        Ok(self.found(py, &ids.readonly().as_slice()?.to_vec()))
     }
 
     /// Positions of a list of ids, and the place of the first unknown one or -1.
@@ -210,7 +217,13 @@ impl PyIds {
     fn all_ints<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let py = slf.py();
         let out = match slf.get().0.ids() {
-            Ids::Range { start, len } => PyArray1::from_iter(py, *start..*start + *len as i64),
+            Ids::Range { start, len } => {
+                let mut ids = filled(*len, 0)?;
+                for (to, id) in ids.iter_mut().zip(*start..) {
+                    *to = id;
+                }
+                PyArray1::from_vec(py, ids)
+            }
             Ids::Int(ids) => {
                 let view = ArrayView1::from(ids.as_slice());
                 // SAFETY: the ids are never changed or freed while the handle lives, the array
@@ -263,15 +276,13 @@ impl PyIds {
             check_positions(positions, ids.len()).map_err(to_python)?;
         }
         let n = positions.map_or(ids.len(), <[i64]>::len);
-        let out = PyArray2::zeros(py, [n, width], false);
-        let mut writer = out.readwrite();
+        let mut chars = filled(n.saturating_mul(width), 0)?;
         if width > 0 {
-            for (row, to) in writer.as_slice_mut()?.chunks_exact_mut(width).enumerate() {
+            for (row, to) in chars.chunks_exact_mut(width).enumerate() {
                 ids.write_utf32(positions.map_or(row, |p| p[row] as usize), to);
             }
         }
-        drop(writer);
-        Ok(out)
+        PyArray1::from_vec(py, chars).reshape([n, width])
     }
 
     /// Origins of all items, or of those at some positions.
@@ -283,7 +294,12 @@ impl PyIds {
     ) -> PyResult<Bound<'py, PyArray1<u64>>> {
         let ids = self.0.ids();
         let Some(positions) = positions else {
-            let out = detach(py, || (0..ids.len()).map(|p| ids.origin(p)).collect());
+            let mut out = filled(ids.len(), 0)?;
+            detach(py, || {
+                for (position, to) in out.iter_mut().enumerate() {
+                    *to = ids.origin(position);
+                }
+            });
             return Ok(PyArray1::from_vec(py, out));
         };
         let positions = positions.as_slice()?;
@@ -294,8 +310,9 @@ impl PyIds {
 
     /// The ids at some positions as a column of their own.
     fn take(&self, py: Python<'_>, positions: PyReadonlyArray1<'_, i64>) -> PyResult<Self> {
-        let positions = positions.as_slice()?;
-        Self::of(detach(py, || self.0.ids().take(positions)).map_err(to_python)?)
+        // Copied: Python may write to the array after the positions were checked.
+        let positions = positions.as_slice()?.to_vec();
+        Self::of(detach(py, || self.0.ids().take(&positions)).map_err(to_python)?)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::error::to_python;
 use ironbatch_core::memory;
 use numpy::npyffi::{self, PY_ARRAY_API, npy_intp};
 use numpy::{PyArrayDescr, PyArrayDescrMethods, PyUntypedArray};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyMemoryError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
@@ -88,6 +88,17 @@ pub fn new_array<'py>(
     } else {
         Err(PyErr::fetch(py))
     }
+}
+
+/// A vector of `n` equal values. A size that there is no memory for is a `MemoryError`, where `vec!`
+/// would end the process.
+pub fn filled<T: Clone>(n: usize, value: T) -> PyResult<Vec<T>> {
+    let mut values = Vec::new();
+    values
+        .try_reserve_exact(n)
+        .map_err(|_| PyMemoryError::new_err(format!("there is no memory for {n} values")))?;
+    values.resize(n, value);
+    Ok(values)
 }
 
 /// The class `numpy.ndarray`.

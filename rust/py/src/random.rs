@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 
 use crate::error::to_python;
 use crate::leaving::detach;
+use crate::memory::filled;
 
 /// Parts up to this long are computed without letting go of the GIL.
 const QUICK: usize = 4096;
@@ -59,7 +60,7 @@ impl PyOrder {
                 self.0.len()
             )));
         }
-        let mut out = vec![0; count];
+        let mut out = filled(count, 0)?;
         if count <= QUICK {
             self.0.positions(epoch, start, &mut out)
         } else {
@@ -106,7 +107,9 @@ pub fn item_words(
     epoch: u64,
     occurrence: u64,
     n: usize,
-) -> Bound<'_, PyArray1<u64>> {
+) -> PyResult<Bound<'_, PyArray1<u64>>> {
     let mut stream = random::item_stream([key.0, key.1], operation, origin, epoch, occurrence);
-    PyArray1::from_vec(py, (0..n).map(|_| stream.next_u64()).collect())
+    let mut words = filled(n, 0)?;
+    words.fill_with(|| stream.next_u64());
+    Ok(PyArray1::from_vec(py, words))
 }
