@@ -1,13 +1,13 @@
 //! Threads that are still at work when the interpreter ends.
 //!
 //! # What goes wrong
-//! A daemon thread that asks for the GIL while Python finalises is ended by CPython (up to 3.13) with
+//! A daemon thread that asks for the GIL while Python finalises is ended, up to Python 3.13, with
 //! `pthread_exit`. glibc then unwinds the thread's stack, and such an unwinding aborts the process at
 //! the first Rust frame it meets: an item function that reads a component, or a long native call on
 //! its way back, is enough.
 //!
 //! # What is done about it
-//! The thread is put to sleep where it is, and the process ends without it: what CPython itself does
+//! The thread is put to sleep where it is, and the process ends without it: what Python itself does
 //! from 3.14 on. `pthread_exit` calls the thread's cleanup handlers as the unwinding leaves the
 //! addresses that they were registered with. The handler here is registered with an address outside
 //! of the stack, so it is called before the first frame is unwound, and it does not return.
