@@ -123,6 +123,35 @@ def test_threads_are_used_again(dataset):
     assert threading.active_count() < 50
 
 
+def test_a_lock_is_taken_in_the_order_of_the_batches(dataset):
+    pipeline = dataset.p.init_variable("seen", []).wait_longer_first().acquire_lock("file")
+    # A later batch with the lock, waiting for its turn, would wait for ever.
+    pipeline = pipeline.update(V("seen", mode="a"), 1).release_lock("file")
+    pipeline.run(1, prefetch=4)
+    assert len(pipeline.v("seen")) == len(dataset)
+
+
+def test_a_thread_that_comes_late_finds_the_work_done(dataset, monkeypatch):
+    from ironbatch.targets.crew import Crew
+
+    crew = Crew(limit=0)
+    monkeypatch.setattr("ironbatch.targets.crew._crew", crew)
+    made = []
+
+    class Counted(ironbatch.Batch):
+        @ironbatch.action
+        def note(self):
+            made.append(self.indices[0])
+            return self
+
+    batches = Dataset(30, Counted).p.note().gen_batch(1, prefetch=3)
+    for _ in range(5):
+        next(batches)
+    crew.limit = 8
+    assert len(list(batches)) == 25
+    assert sorted(made) == list(range(30))
+
+
 def test_an_abandoned_generator_leaves_only_idle_threads(dataset):
     from ironbatch.targets.crew import crew
 

@@ -83,6 +83,10 @@ class InitLock(PlannedStep):
 class Acquire(PlannedStep):
     """``acquire_lock(name)``."""
 
+    # In the order of the batches: a later batch that came first would hold the lock while it waits
+    # for an earlier one at a step where batches take turns, and that one would wait for the lock.
+    ordered = True
+
     def run(self, batch: Any, scope: Scope) -> Any:
         """Take the lock; it is released when the batch ends, at the latest."""
         (name,), _ = self.arguments(batch, scope)

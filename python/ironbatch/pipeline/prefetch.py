@@ -58,14 +58,19 @@ def depth_of(prefetch: bool | int | None) -> int:
 class _Slot:
     """The place of one task in the order."""
 
-    __slots__ = ("done", "error", "result", "task")
+    __slots__ = ("_begun", "done", "error", "result", "task")
 
     def __init__(self, task: Any) -> None:
         self.task = task
         self.done = threading.Lock()
         self.done.acquire()
+        self._begun = threading.Lock()
         self.result: Any = None
         self.error: BaseException | None = None
+
+    def begin(self) -> bool:
+        """Claim the task; false if somebody has it already."""
+        return self._begun.acquire(blocking=False)
 
 
 class _Line:
@@ -89,6 +94,8 @@ class _Line:
 
     def carry_out(self, slot: _Slot) -> None:
         """Do one task and wake the consumer; whatever it raises is the consumer's."""
+        if not slot.begin():
+            return
         try:
             slot.result = self.work(slot.task)
         except BaseException as error:
@@ -142,7 +149,8 @@ class Prefetch:
             finally:
                 del error
         slot = self._slots[0]
-        if self._workers == 0 and slot.done.locked():
+        if self._workers == 0:
+            # There was no thread for it. One that comes later finds the task done.
             self._line.carry_out(slot)
         slot.done.acquire()
         self._slots.popleft()

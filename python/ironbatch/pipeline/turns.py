@@ -23,7 +23,8 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition(threading.Lock())
+        # Reentrant: the garbage collector may close an abandoned run inside any of these methods.
+        self._changed = threading.Condition(threading.RLock())
         self._next: dict[int, int] = {}
         self._passed: dict[int, set[int]] = {}
         self._ended: set[int] = set()

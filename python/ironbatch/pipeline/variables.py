@@ -190,7 +190,7 @@ class Variables:
 
     def start_run(self, pipeline: Any = None) -> None:
         """Set those variables that start anew with each run."""
-        for variable in self._variables.values():
+        for variable in list(self._variables.values()):
             if variable.on_each_run:
                 variable.reset(pipeline)
 
@@ -205,7 +205,7 @@ class Variables:
     def copy(self, pipeline: Any = None) -> Variables:
         """Make the same variables again, with their first values."""
         twin = Variables(self.strict)
-        for variable in self._variables.values():
+        for variable in list(self._variables.values()):
             twin.create(
                 variable.name,
                 variable.default,
@@ -231,7 +231,7 @@ class Variables:
         return len(self._variables)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"strict": self.strict, "variables": self._variables}
+        return {"strict": self.strict, "variables": dict(self._variables)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["strict"])  # type: ignore[misc]

@@ -58,10 +58,11 @@ class _PrivateLoop:
         finally:
             self.loop.close()
 
-    def enter(self) -> None:
-        """Count a job in."""
+    def enter(self) -> bool:
+        """Count a job in, unless the loop was given up and may end at any moment."""
         with self.lock:
-            self.jobs += 1
+            self.jobs += not self.retired
+            return not self.retired
 
     def leave(self) -> None:
         """Count a job out; a retired loop ends with its last one."""
@@ -254,8 +255,9 @@ class AsyncLoop(Target):
                 "same event loop and would wait for itself; await the coroutine instead, or call "
                 "the action from a thread: await asyncio.to_thread(...)"
             )
+        while not home.enter():
+            home = _private_loop()
         job = _Job(home, calls.bind(func), calls, n_workers or AT_ONCE)
-        home.enter()
         try:
             home.loop.call_soon_threadsafe(job.pump, context=job.variables)
             finished = job.done.acquire(timeout=-1 if timeout is None else timeout)
