@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import importlib.util
 import os
 import signal
+import sys
 import time
+import types
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +161,71 @@ def test_an_idle_worker_that_was_killed_is_replaced() -> None:
         os.kill(pid, signal.SIGKILL)
     time.sleep(0.1)
     assert run("mpc", identity, Calls(20, (list(range(20)),))) == list(range(20))
+
+
+def test_a_module_that_workers_cannot_import_travels_by_value(tmp_path: Path) -> None:
+    pytest.importorskip("cloudpickle")
+    path = tmp_path / "somewhere.py"
+    path.write_text(
+        "import math\n"
+        "from ironbatch import Batch, inbatch_parallel\n"
+        "class Point:\n"
+        "    def __init__(self, x): self.x = x\n"
+        "def root(x): return math.sqrt(x)\n"
+        "def move(point): return Point(point.x + 1)\n"
+        "class Own(Batch):\n"
+        "    components = 'x'\n"
+        "    @inbatch_parallel(init='indices', post='_keep', target='mpc')\n"
+        "    def go(self, item): return root(item * item), len(self.dataset)\n"
+        "    def _keep(self, results):\n"
+        "        self.x = [sum(result) for result in results]\n"
+        "        return self\n"
+    )
+    spec = importlib.util.spec_from_file_location("module_by_path_only", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    try:
+        assert run("mpc", module.root, Calls(3, ([1, 4, 9],))) == [1, 2, 3]
+        points = run("mpc", module.move, Calls(2, ([module.Point(1), module.Point(2)],)))
+        assert [point.x for point in points] == [2, 3]
+        assert all(type(point) is module.Point for point in points)
+        assert Dataset(3, module.Own).next_batch(3).go().x.tolist() == [3, 4, 5]
+    finally:
+        del sys.modules[spec.name]
+
+
+def test_arguments_of_a_module_that_workers_cannot_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cloudpickle")
+    module = types.ModuleType("made_at_run_time")
+    exec("class Point:\n    x = 3\n", module.__dict__)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    assert run("mpc", lambda point: point.x, Calls(3, ([module.Point()] * 3,))) == [3] * 3
+
+
+def test_ctrl_c_while_arguments_are_pickled_loses_no_worker() -> None:
+    class Interrupting:
+        def __reduce__(self) -> Any:
+            raise KeyboardInterrupt
+
+    for _ in range(2 * len(os.sched_getaffinity(0))):
+        with pytest.raises(KeyboardInterrupt):
+            run("mpc", identity, Calls(2, ([Interrupting()] * 2,)))
+    assert run("mpc", identity, Calls(2, ([1, 2],)), timeout=30) == [1, 2]
+
+
+def test_the_timeout_holds_while_others_have_all_workers() -> None:
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        n = 64
+        other = executor.submit(run, "mpc", time.sleep, Calls(n, ([2.0] * n,)), timeout=8)
+        while not pool().pids:
+            time.sleep(0.01)
+        time.sleep(0.5)
+        results = run("mpc", identity, Calls(2, ([1, 2],)), timeout=0.2)
+        assert not other.done()
+    assert all(isinstance(result, TimeoutError) for result in results)
 
 
 def test_a_function_that_cannot_be_sent_is_refused() -> None:

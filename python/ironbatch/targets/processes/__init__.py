@@ -79,9 +79,10 @@ class Processes(Target):
 
 
 class _Chunk:
-    __slots__ = ("lost", "start", "stop")
+    __slots__ = ("definition", "lost", "start", "stop")
 
     def __init__(self, start: int, stop: int) -> None:
+        self.definition: Any = None
         self.lost = False
         self.start = start
         self.stop = stop
@@ -103,7 +104,7 @@ class _Job:
         from multiprocessing.connection import wait
 
         from ironbatch.targets.portable import decode
-        from ironbatch.targets.processes import functions, segments
+        from ironbatch.targets.processes import batches, functions, segments
 
         self.wait = wait
         self.decode = decode
@@ -111,7 +112,11 @@ class _Job:
         self.compact = segments.compact
         self.dumps = segments.dumper()
         self.explain = functions.explain
+        self.by_value = functions.by_value
+        self.forget = batches.forget
+        self.define = functions.define
         self.definition = functions.define(func, calls)
+        self.calls = calls
         self.pool = pool
         self.func = func
         self.columns = [
@@ -137,36 +142,39 @@ class _Job:
         deadline = None if self.timeout is None else monotonic() + self.timeout
         try:
             while self.left:
-                self._employ()
+                self._employ(deadline)
                 if not self._hear(deadline):
                     break
         finally:
+            # Ctrl-C may have come while a worker was on its way from one of them to the other.
+            self.pool.release([one for one in self.idle if one.connection not in self.busy])
             # Still busy: the deadline has passed, or an exception is on its way.
             for worker, _ in self.busy.values():
                 self.pool.drop(worker)
-            self.pool.release(self.idle)
         if self.left:
             for position, result in enumerate(self.results):
                 if result is _PENDING:
                     self.results[position] = self.context.late(position, self.timeout or 0.0)
         return self.results
 
-    def _employ(self) -> None:
+    def _employ(self, deadline: float | None) -> None:
         """Give idle workers a chunk each; get more workers while there is work."""
         while self.next < self.n or self.again:
             if not self.idle:
                 missing = self.wanted - len(self.busy)
                 if missing > 0:
-                    self.idle = self.pool.reserve(missing, self.limit, wait=not self.busy)
+                    self.pool.reserve(
+                        self.idle, missing, self.limit, wait=not self.busy, deadline=deadline
+                    )
                 if not self.idle:
                     return
-            worker = self.idle.pop()
             chunk = self._take()
             packed = self._packed(chunk)
             if packed is None:
-                self.idle.append(worker)
                 continue
+            worker = self.idle[-1]
             self.busy[worker.connection] = worker, chunk
+            self.idle.pop()
             try:
                 worker.call(self.definition, chunk.start, chunk.stop - chunk.start, packed)
             except (BrokenPipeError, ConnectionResetError):
@@ -187,6 +195,7 @@ class _Job:
     def _packed(self, chunk: _Chunk) -> Any:
         """Pickle the arguments of a chunk, None if that fails and it was split or given up."""
         start, stop = chunk.start, chunk.stop
+        chunk.definition = self.definition
         columns = [(place, self.compact(column[start:stop])) for place, column in self.columns]
         message = ("call", self.definition.key, start, stop - start, columns)
         try:
@@ -207,7 +216,7 @@ class _Job:
     def _hear(self, deadline: float | None) -> bool:
         """Wait for answers; return False if the deadline has passed."""
         if not self.busy:
-            return True
+            return deadline is None or monotonic() < deadline
         # Now and then a look at the processes: a grandchild may hold the connection open.
         patience = 0.5
         if deadline is not None:
@@ -255,16 +264,30 @@ class _Job:
             raise self._failure(*rest[0])
         elif kind == "undefined":
             reason = self.decode(rest[0])
+            if self._redefined(chunk, reason):
+                return
             raise self.explain(self.func, f"the worker cannot load it: {reason!r}") from reason
         else:
             self._unreadable(chunk, self.decode(rest[0]))
 
     def _idle(self, worker: Worker) -> None:
-        del self.busy[worker.connection]
         self.idle.append(worker)
+        del self.busy[worker.connection]
+
+    def _redefined(self, chunk: _Chunk, reason: Exception) -> bool:
+        """Try again with what the worker could not import sent by value, if that is possible."""
+        if chunk.definition is self.definition:
+            if not self.by_value(reason, self.func):
+                return False
+            self.forget(self.definition.datasets)
+            self.definition = self.define(self.func, self.calls)
+        self.again.append(chunk)
+        return True
 
     def _unreadable(self, chunk: _Chunk, error: Exception) -> None:
         """Find the item whose arguments or result pickle but do not unpickle."""
+        if self._redefined(chunk, error):
+            return
         if chunk.stop - chunk.start > 1:
             self.again.extend(_Chunk(at, at + 1) for at in range(chunk.start, chunk.stop))
             return
@@ -282,10 +305,10 @@ class _Job:
 
     def _bury(self, worker: Worker, chunk: _Chunk) -> None:
         """Forget a worker that has died and name the item that it had."""
-        self.busy.pop(worker.connection, None)
         item = worker.item
         ready = worker.ready
         self.pool.drop(worker)
+        self.busy.pop(worker.connection, None)
         code = worker.process.returncode
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         if not ready:

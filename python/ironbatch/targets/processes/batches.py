@@ -16,7 +16,14 @@ from weakref import WeakKeyDictionary
 
 from ironbatch.targets.processes.segments import dumper
 
-__all__ = ["KEPT_DATASETS", "Kept", "dumps_with_datasets", "loads_with_datasets", "travelling"]
+__all__ = [
+    "KEPT_DATASETS",
+    "Kept",
+    "dumps_with_datasets",
+    "forget",
+    "loads_with_datasets",
+    "travelling",
+]
 
 KEPT_DATASETS = 4
 """How many datasets a worker keeps."""
@@ -58,6 +65,12 @@ def _token(dataset: Any) -> int:
         return _tokens.setdefault(dataset, next(_numbers))
     except TypeError:  # a subclass that cannot be hashed
         return -1
+
+
+def forget(datasets: dict[int, Any]) -> None:
+    """Send these datasets anew, should they be needed again."""
+    for dataset in datasets.values():
+        _tokens.pop(dataset, None)
 
 
 def dumps_with_datasets(found: dict[int, Any]) -> Callable[..., bytes]:

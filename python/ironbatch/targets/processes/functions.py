@@ -14,7 +14,7 @@ from typing import Any
 from ironbatch.targets.calls import Calls, Constant
 from ironbatch.targets.processes.segments import Packed, dumper, pack
 
-__all__ = ["Definition", "define", "explain"]
+__all__ = ["Definition", "by_value", "define", "explain"]
 
 HASHED = 1 << 20
 """Bytes up to which a function is known by its content; larger ones are new for each call."""
@@ -63,7 +63,7 @@ def _same(func: Callable[..., Any]) -> Callable[..., Any]:
 def _reference(func: Any) -> _Reference | None:
     if not isinstance(func, FunctionType) or func.__module__ in (None, "__main__"):
         return None
-    if "<locals>" in func.__qualname__:
+    if "<locals>" in func.__qualname__ or _travels_by_value(func.__module__):
         return None
     try:
         found: Any = reduce(getattr, func.__qualname__.split("."), sys.modules[func.__module__])
@@ -76,6 +76,55 @@ def _reference(func: Any) -> _Reference | None:
         found = getattr(found, "__wrapped__", None)
         depth += 1
     return None
+
+
+def _travels_by_value(module: str) -> bool:
+    cloudpickle = sys.modules.get("cloudpickle")
+    if cloudpickle is None:
+        return False
+    known = cloudpickle.list_registry_pickle_by_value()
+    return any(module == name or module.startswith(f"{name}.") for name in known)
+
+
+def by_value(reason: BaseException, func: Any) -> bool:
+    """Let a module that workers could not import travel by value from now on.
+
+    Modules that were loaded from a path, as test runners do, are known by name in this process
+    only.
+
+    Parameters
+    ----------
+    reason : BaseException
+        What the worker has raised when it unpickled.
+    func : callable
+        The item function.
+
+    Returns
+    -------
+    bool
+        Whether to try again: cloudpickle is installed, and the module did not travel so already.
+    """
+    try:
+        import cloudpickle
+    except ImportError:
+        return False
+    while not isinstance(func, FunctionType) and hasattr(func, "func"):
+        func = func.func
+    own = getattr(func, "__module__", None) or ""
+    if isinstance(reason, ImportError):
+        missing = reason.name or ""
+    elif isinstance(reason, AttributeError) and "module" in str(reason):
+        # Another module of the same name.
+        missing = own
+    else:
+        return False
+    if missing not in sys.modules and own.startswith(f"{missing}."):
+        missing = own
+    module = sys.modules.get(missing)
+    if module is None or missing == "__main__" or _travels_by_value(missing):
+        return False
+    cloudpickle.register_pickle_by_value(module)
+    return True
 
 
 def _portable(func: Any) -> Any:

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections import OrderedDict
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 from ironbatch.targets.processes.batches import Kept
@@ -136,8 +137,10 @@ class Worker:
     def close(self) -> None:
         """Wait for a process that has ended, or was told to, and let go of everything."""
         self.connection.close()
-        with suppress(OSError):
-            os.close(self._lifeline)
+        # Once: by the second time the number may be that of another file.
+        lifeline, self._lifeline = self._lifeline, -1
+        if lifeline >= 0:
+            os.close(lifeline)
         try:
             self.process.wait(timeout=5)
         except subprocess.TimeoutExpired:
@@ -180,65 +183,89 @@ class Pool:
         with self._changed:
             return [worker.process.pid for worker in self._workers]
 
-    def reserve(self, wanted: int, limit: int, *, wait: bool) -> list[Worker]:
+    def reserve(
+        self,
+        reserved: list[Worker],
+        wanted: int,
+        limit: int,
+        *,
+        wait: bool,
+        deadline: float | None = None,
+    ) -> None:
         """Take up to `wanted` workers for one call, starting processes if there are too few.
 
         Parameters
         ----------
+        reserved : list of Worker
+            Receives them one by one, so that none is lost if Ctrl-C interrupts this.
         wanted : int
             How many the call can use.
         limit : int
             How many workers there may be in all.
         wait : bool
             Whether to wait until there is at least one.
+        deadline : float, optional
+            When to stop waiting, on the monotonic clock.
         """
-        reserved: list[Worker] = []
         dead: list[Worker] = []
         try:
             while True:
                 with self._changed:
                     if self._closed:
-                        raise RuntimeError("worker processes cannot be used while Python exits")
+                        break
                     while self._idle and len(reserved) < wanted:
-                        worker = self._idle.pop()
+                        worker = self._idle[-1]
                         alive = worker.process.poll() is None
                         (reserved if alive else dead).append(worker)
+                        self._idle.pop()
                     self._workers.difference_update(dead)
                     room = max(0, limit - len(self._workers) - self._starting)
                     starting = min(room, wanted - len(reserved))
                     self._starting += starting
                     if not starting and not reserved and wait:
-                        self._changed.wait()
-                        continue
+                        patience = None if deadline is None else deadline - monotonic()
+                        if patience is None or patience > 0:
+                            self._changed.wait(patience)
+                            continue
                 try:
                     for _ in range(starting):
                         worker = Worker()
+                        reserved.append(worker)
                         with self._changed:
                             self._workers.add(worker)
-                        reserved.append(worker)
                 finally:
                     with self._changed:
                         self._starting -= starting
-                return reserved
-        except BaseException:
-            self.release(reserved)
-            raise
+                return
         finally:
             for worker in dead:
                 worker.kill()
+        self._sleep_if_daemon()
+        raise RuntimeError("worker processes cannot be used while Python exits")
 
     def release(self, workers: list[Worker]) -> None:
         """Give workers back that are not busy."""
         with self._changed:
-            self._idle.extend(workers)
+            self._idle.extend(worker for worker in workers if worker not in self._idle)
             self._changed.notify_all()
 
     def drop(self, worker: Worker) -> None:
         """End a reserved worker and forget it."""
-        worker.kill()
-        with self._changed:
-            self._workers.discard(worker)
-            self._changed.notify_all()
+        if self._closed:
+            self._sleep_if_daemon()
+        try:
+            worker.kill()
+        finally:
+            with self._changed:
+                self._workers.discard(worker)
+                self._changed.notify_all()
+
+    @staticmethod
+    def _sleep_if_daemon() -> None:
+        # Python exits, its workers were ended, and nobody waits for this thread: what it would
+        # raise now nobody wants to read.
+        if threading.current_thread().daemon:
+            threading.Event().wait()
 
     def close(self) -> None:
         """End all workers."""

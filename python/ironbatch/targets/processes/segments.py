@@ -112,7 +112,9 @@ class Segment:
         if self._map is not None:
             self._map.close()
             self._map = None
-        os.close(self.descriptor)
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 class Packed:
