@@ -274,3 +274,12 @@ def test_assign_names_component_position_and_id(component, value) -> None:
 def test_assign_takes_positions_only(position: int) -> None:
     with pytest.raises(IndexError, match="component 'x'"):
         c.assign(np.zeros(2), position, 1, name="x")
+
+
+def test_integers_that_numpy_would_make_floats_are_written_exactly_or_not_at_all() -> None:
+    column = c.Dense.of(np.zeros(2, "float32"))
+    with pytest.raises(LossyWriteError, match="9223372036854775809"):
+        column[:] = [0, 2**63 + 1]
+    column = c.Dense.of(np.zeros(2, "uint64"))
+    column[:] = [0, 2**63 + 1]
+    assert column.tolist() == [0, 2**63 + 1]

@@ -8,7 +8,14 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ironbatch.components.writes import Loss, cast_exactly, lossy_write, place, shape_mismatch
+from ironbatch.components.writes import (
+    Loss,
+    as_written,
+    cast_exactly,
+    lossy_write,
+    place,
+    shape_mismatch,
+)
 from ironbatch.errors import ComponentError
 
 __all__ = ["Dense"]
@@ -94,7 +101,7 @@ class Dense(np.ndarray[Any, np.dtype[Any]]):
         if isinstance(key, str):  # one field of a structured dtype
             Dense.of(plain[key], self.name)[...] = value
             return
-        array = value if isinstance(value, np.ndarray) else np.asarray(value)
+        array = value if isinstance(value, np.ndarray) else as_written(value)
         if array.dtype == plain.dtype and array.dtype.kind != "O":
             fitting = array
         else:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ironbatch.errors import ComponentError, LossyWriteError
 
-__all__ = ["Loss", "cast_exactly", "lossy_write", "place", "shape_mismatch"]
+__all__ = ["Loss", "as_written", "cast_exactly", "lossy_write", "place", "shape_mismatch"]
 
 _SIGNIFICAND_BITS = {2: 11, 4: 24, 8: 53}
 
@@ -116,6 +116,36 @@ def _records(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     for name in names:
         result[name] = cast_exactly(values[name], result[name].dtype)
     return result
+
+
+def as_written(value: Any) -> NDArray[Any]:
+    """Make an array of a value without a loss on the way.
+
+    NumPy makes floats of integers that no integer type holds together, such as 0 and 2**63 + 1.
+
+    Parameters
+    ----------
+    value : array-like
+        What is to be written.
+
+    Returns
+    -------
+    ndarray
+        Of Python integers in that case, else what ``np.asarray`` gives.
+
+    Examples
+    --------
+    >>> as_written([0, 2**63 + 1]).tolist()
+    [0, 9223372036854775809]
+    """
+    array = np.asarray(value)
+    if type(value) is float or array.dtype != np.float64 or array.size == 0:
+        return array
+    if float(np.abs(array).max()) > 2**53:
+        exact = np.asarray(value, dtype=object)
+        if all(isinstance(each, int) for each in exact.reshape(-1)):
+            return exact
+    return array
 
 
 def cast_exactly(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
