@@ -1,5 +1,10 @@
 //! Moving items of columns, on all threads of the pool, and what a buffer costs.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a benchmark that cannot be set up should stop"
+)]
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ironbatch_core::column::{Number, Span, cast, gather, pack};
 use ironbatch_core::memory::Buffer;

@@ -180,7 +180,8 @@ impl PyIds {
         ids: &Bound<'py, PyArray1<i64>>,
     ) -> PyResult<Found<'py>> {
         // Copied: Python may write to the array while it is looked at without the GIL.
-        Ok(self.found(py, &ids.readonly().as_slice()?.to_vec()))
+        let wanted = ids.readonly().as_slice()?.to_vec();
+        Ok(self.found(py, &wanted))
     }
 
     /// Positions of a list of ids, and the place of the first unknown one or -1.

@@ -67,6 +67,7 @@ fn round_trip(layout: Layout, folder: &Folder) {
     unsafe { write::write_files(&paths, &[0, 1, 2, 3], layout, &[column], options()) }.unwrap();
     let mut found = vec![0; given.len()];
     let column = dense(spec("<i2", &[4, 30]), &mut found, 4);
+    // SAFETY: as above.
     unsafe { read::read_files(&paths, layout, &[column], LIMIT) }.unwrap();
     assert_eq!(given, found);
 }
@@ -91,6 +92,7 @@ fn a_file_of_another_shape_is_told_from_a_damaged_one() {
     unsafe { write::write_files(paths, &[0], Layout::Npy, &[column], options()) }.unwrap();
     let mut found = vec![0; 6];
     let column = dense(spec("|u1", &[6]), &mut found, 1);
+    // SAFETY: as above.
     let outcome = unsafe { read::read_files(paths, Layout::Npy, &[column], LIMIT) };
     let Err(Error::Item {
         position: 0,
@@ -230,12 +232,16 @@ fn a_chunk_of_another_size_is_refused() {
     unsafe { codec::compress(given.as_ptr(), 1000, 1, compression, &mut chunk) }.unwrap();
     let mut room = [0_u8; 2000];
     for (bytes, fits) in [(1000, true), (999, false), (2000, false)] {
+        // SAFETY: `room` is longer than any of these.
         let outcome = unsafe { codec::decompress(&chunk, room.as_mut_ptr(), bytes) };
         assert_eq!(outcome.is_ok(), fits);
     }
+    // SAFETY: as above.
     let outcome = unsafe { codec::decompress(&chunk[..chunk.len() - 1], room.as_mut_ptr(), 1000) };
     assert!(outcome.is_err());
-    assert!(unsafe { codec::decompress(&[], room.as_mut_ptr(), 0) }.is_err());
+    // SAFETY: as above.
+    let outcome = unsafe { codec::decompress(&[], room.as_mut_ptr(), 0) };
+    assert!(outcome.is_err());
 }
 
 fn any_entry() -> impl Strategy<Value = Entry> {
