@@ -5,13 +5,13 @@ from ironbatch import B, V
 
 @pytest.mark.parametrize("prefetch", [0, 3])
 def test_each_action_is_timed(dataset, prefetch):
-    pipeline = dataset.p.init_variable("n", 0).wait(0.01).update(V("n"), V("n") + B.size)
+    pipeline = dataset.p.init_variable("n", 0).wait(0.05).update(V("n"), V("n") + B.size)
     profile = pipeline.run(2, prefetch=prefetch, profile=True).profile
     assert [action.name for action in profile.actions] == ["create_batch", "wait", "update"]
     assert [action.path for action in profile.actions] == ["", "0.wait", "1.update"]
     assert [action.calls for action in profile.actions] == [5, 5, 5]
-    assert 0.05 <= profile.actions[1].seconds < 0.5
-    assert profile.actions[1].share > 0.8
+    assert 0.25 <= profile.actions[1].seconds < 10
+    assert profile.actions[1].share > 0.5
     assert sum(action.share for action in profile.actions) == pytest.approx(1)
     assert (profile.batches, profile.items) == (5, 10)
     assert profile.seconds > profile.waited > 0

@@ -218,11 +218,10 @@ def test_ctrl_c_while_arguments_are_pickled_loses_no_worker() -> None:
 
 def test_the_timeout_holds_while_others_have_all_workers() -> None:
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
-        n = 64
-        other = executor.submit(run, "mpc", time.sleep, Calls(n, ([2.0] * n,)), timeout=8)
-        while not pool().pids:
-            time.sleep(0.01)
-        time.sleep(0.5)
+        n = max(len(pool().pids), len(os.sched_getaffinity(0)))
+        sleeping = Calls(n, ([60.0] * n,))
+        other = executor.submit(run, "mpc", time.sleep, sleeping, n_workers=n, timeout=4)
+        time.sleep(1)
         results = run("mpc", identity, Calls(2, ([1, 2],)), timeout=0.2)
         assert not other.done()
     assert all(isinstance(result, TimeoutError) for result in results)

@@ -23,6 +23,7 @@ def test_workers_are_kept() -> None:
 @pytest.mark.parametrize("n_workers", [1, 2, 5])
 def test_n_workers_is_how_many_run_at_once(n_workers: int) -> None:
     lock = threading.Lock()
+    barrier = threading.Barrier(n_workers)
     running, most = 0, 0
 
     def item(_: int) -> None:
@@ -30,9 +31,10 @@ def test_n_workers_is_how_many_run_at_once(n_workers: int) -> None:
         with lock:
             running += 1
             most = max(most, running)
-        time.sleep(0.01)
+        barrier.wait(20)
         with lock:
             running -= 1
+        barrier.wait(20)
 
     run("threads", item, Calls(20, (list(range(20)),)), n_workers=n_workers)
     assert most == n_workers
@@ -45,11 +47,11 @@ def test_by_default_four_times_the_cores_run_at_once() -> None:
 
 
 def test_sleeping_items_share_the_time() -> None:
-    n_workers = 8
+    n, seconds = 64, 0.1
     began = time.perf_counter()
-    run("threads", time.sleep, Calls(64, ([0.01] * 64,)), n_workers=n_workers)
-    # The bar of the benchmark is 1.15; here the machine may be busy.
-    assert time.perf_counter() - began < 3 * 64 / n_workers * 0.01
+    run("threads", time.sleep, Calls(n, ([seconds] * n,)), n_workers=8)
+    # An eighth would be perfect, and benchmarks ask for it; here the machine may be busy.
+    assert time.perf_counter() - began < n * seconds / 2
 
 
 def test_a_single_call_runs_in_the_caller() -> None:
@@ -99,12 +101,17 @@ def test_an_overdue_worker_is_replaced_and_goes() -> None:
 
 
 def test_results_before_the_deadline_are_kept() -> None:
-    def item(x: float) -> float:
-        time.sleep(x)
+    release = threading.Event()
+
+    def item(x: int) -> int:
+        if x == 1:
+            release.wait(20)
         return x
 
-    results = run("threads", item, Calls(3, ([0.0, 10.0, 0.0],)), timeout=0.2)
-    assert [results[0], results[2]] == [0.0, 0.0]
+    results = run("threads", item, Calls(3, ([0, 1, 2],)), timeout=2)
+    release.set()
+    assert [results[0], results[2]] == [0, 2]
+    assert isinstance(results[1], TimeoutError)
 
 
 def test_a_crew_at_its_limit_runs_in_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
