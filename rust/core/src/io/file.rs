@@ -8,9 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Say which file a failure of the operating system is about.
 pub fn at(path: &Path) -> impl Fn(io::Error) -> Error + '_ {
-    move |source| Error::Io {
-        context: path.to_string_lossy().into_owned(),
-        source,
+    move |source| match source.kind() {
+        io::ErrorKind::OutOfMemory => {
+            Error::Memory(format!("{}: there is no memory to read it", path.display()))
+        }
+        _ => Error::Io {
+            context: path.to_string_lossy().into_owned(),
+            source,
+        },
     }
 }
 
@@ -38,7 +43,9 @@ pub fn size(file: &File, path: &Path) -> Result<u64> {
 /// Append up to `bytes` bytes from the current place on, fewer if the file ends before.
 pub fn read_more(file: &File, buffer: &mut Vec<u8>, bytes: usize) -> io::Result<()> {
     // Not filled with zeros first: for small files that would be a good part of the work.
-    buffer.reserve(bytes);
+    buffer
+        .try_reserve(bytes)
+        .map_err(|_| io::ErrorKind::OutOfMemory)?;
     let mut left = bytes;
     while left > 0 {
         let used = buffer.len();

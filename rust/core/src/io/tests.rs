@@ -3,7 +3,7 @@
 use super::column::{Column, Kind, Spec, array_bytes};
 use super::container::{self, Chunk, Entry};
 use super::dtype::DType;
-use super::file::Replacement;
+use super::file::{self, Replacement};
 use super::{Layout, codec, npy, probe, read, write};
 use crate::Error;
 use proptest::prelude::*;
@@ -143,6 +143,16 @@ fn empty_strings_count_as_what_they_take_in_memory() {
     std::fs::write(&path, file).unwrap();
     let outcome = probe::probe_file(&path, Layout::Npy, None, LIMIT);
     assert!(matches!(outcome, Err(Error::Format(_))), "{outcome:?}");
+}
+
+#[test]
+fn more_bytes_than_memory_are_an_error_and_not_the_end() {
+    let folder = Folder::new("memory");
+    let path = folder.0.join("a");
+    std::fs::write(&path, b"abc").unwrap();
+    let opened = file::open(&path).unwrap();
+    let failed = file::read_more(&opened, &mut Vec::new(), isize::MAX as usize).unwrap_err();
+    assert!(matches!(file::at(&path)(failed), Error::Memory(_)));
 }
 
 #[test]
