@@ -23,14 +23,18 @@ __all__ = ["Threads"]
 QUICK = 50e-6
 """Seconds per item below which chunks grow."""
 
-TRIVIAL = 10e-6
+TRIVIAL = 20e-6
 """Seconds per item below which one worker is enough: two would mostly wait for the GIL."""
 
 LEAST = 64
 """Items that a chunk of trivial ones may have, however few are left."""
 
-FIRST_LOOK = 200e-6
-"""Seconds after which the caller looks whether more workers would help."""
+FIRST_LOOK = 5e-4
+"""Seconds after which the caller looks whether more workers would help.
+
+Sooner, on a busy machine, the first worker often has not run yet; and every look takes the GIL away
+from items that let go of it for a moment, as NumPy does.
+"""
 
 _PENDING = object()
 
