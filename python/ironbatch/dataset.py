@@ -95,6 +95,9 @@ class Dataset(Baseset):
                 addressing,
                 cast_to_array=cast_to_array,
             )
+            if self.index.root is not self.index and preloaded.fits(len(self.index)):
+                # The rows are those of this dataset's items, not of the index they come from.
+                self._index = self.index.detach()
         self.preloaded: Preloaded | None = preloaded
         splits = {
             name: kwargs.pop(name) for name in ("method", "n_splits", "shuffle") if name in kwargs
@@ -102,7 +105,7 @@ class Dataset(Baseset):
         self._attrs = tuple(kwargs)
         for name, value in kwargs.items():
             setattr(self, name, value)
-        if "n_splits" in splits or "method" in splits:
+        if splits:
             self.cv_split(**splits)
 
     def build_index(self, index: Any, *args: Any, **kwargs: Any) -> DatasetIndex:
@@ -136,6 +139,10 @@ class Dataset(Baseset):
             The very same object when nothing differs and no copy is asked for.
         """
         batch_class = batch_class or dataset.batch_class
+        if not isinstance(index, DatasetIndex) or (
+            dataset.preloaded is not None and index.root is not dataset.index.root
+        ):
+            index = dataset._subset_index(index)
         if not copy and index is dataset.index and batch_class is dataset.batch_class:
             return dataset
         made = cls.__new__(cls)
@@ -163,12 +170,16 @@ class Dataset(Baseset):
             If an id is not in the dataset; it is a KeyError and an IndexError.
         """
         if not (isinstance(index, DatasetIndex) and index.root is self.index.root):
-            ids = index.indices if isinstance(index, DatasetIndex) else index
-            try:
-                index = self.index.create_subset(ids)
-            except KeyError as error:
-                raise NotASubsetError(f"not a subset of the dataset: {error}") from None
+            index = self._subset_index(index)
         return type(self).from_dataset(self, index)  # type: ignore[return-value]
+
+    def _subset_index(self, index: Any) -> DatasetIndex:
+        ids = index.indices if isinstance(index, DatasetIndex) else index
+        try:
+            subset: DatasetIndex = self.index.create_subset(ids)
+        except KeyError as error:
+            raise NotASubsetError(f"not a subset of the dataset: {error}") from None
+        return subset
 
     def create_batch(self, index: Any, pos: bool = False, *args: Any, **kwargs: Any) -> Batch:
         """Make a batch of some items.
@@ -193,8 +204,11 @@ class Dataset(Baseset):
             index = (
                 self.index.take(np.atleast_1d(np.asarray(index, dtype=np.int64)))
                 if pos
-                else self.index.create_subset(np.atleast_1d(np.asarray(index)))
+                else self.index.create_subset(index)
             )
+        elif self.preloaded is not None and index.root is not self.index.root:
+            # Rows are found by positions in the dataset, so an index of its own is looked up.
+            index = self.index.create_subset(index)
         try:
             made: Callable[..., Batch] = self.batch_class
             return made(

@@ -277,3 +277,21 @@ def test_an_overridden_load_may_use_threads():
 
     batch = Dataset(10, Mine, preloaded=(None, LABELS)).next_batch(4)
     assert batch.labels.tolist() == [0, 10, 20, 30]
+
+
+def test_a_table_without_a_column_for_any_component_is_refused():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"pictures": [1, 2], "names": [3, 4]})
+    with pytest.raises(ComponentError, match=r"columns are pictures, names.*images, labels"):
+        _ = Scans(2, preloaded=table).images
+
+
+def test_records_without_a_field_for_any_component_are_refused():
+    records = np.zeros(2, [("pictures", "u1"), ("names", "u1")])
+    with pytest.raises(ComponentError, match=r"columns are pictures, names.*images, labels"):
+        _ = Scans(2, preloaded=records).images
+
+
+def test_rows_by_id_need_ids_that_are_integers():
+    with pytest.raises(ValueError, match=r"addressing='id' needs integer ids.*'a'"):
+        _ = Scans(["a", "b"], preloaded=(IMAGES,), addressing="id").images

@@ -267,3 +267,52 @@ def test_an_expression_for_a_fold_is_computed_when_the_pipeline_runs():
     assert first.do_nothing().next_batch(2).indices.tolist() == [0, 1]
     assert [batch.indices.tolist() for batch in last.gen_batch(1, prefetch=2)] == [[4], [5]]
     assert last.dataset is dataset.cv2.test
+
+
+LETTERS = list("abcdefghij")
+
+
+def test_a_batch_of_an_index_made_elsewhere_holds_the_rows_of_its_ids():
+    made = dataset(LETTERS).create_batch(DatasetIndex(LETTERS[::-1]))
+    assert made.labels.tolist() == LABELS[::-1].tolist()
+
+
+def test_a_dataset_from_an_index_made_elsewhere_holds_the_rows_of_its_ids():
+    part = Dataset.from_dataset(dataset(LETTERS), DatasetIndex(["j", "a"]))
+    assert next(part.gen_batch(2)).labels.tolist() == [90, 0]
+
+
+def test_a_dataset_from_a_list_of_ids():
+    part = Dataset.from_dataset(dataset(LETTERS), ["j", "a"])
+    assert part.indices.tolist() == ["j", "a"]
+
+
+def test_a_dataset_from_ids_it_does_not_have_is_refused():
+    with pytest.raises(KeyError, match="not a subset of the dataset: id 'z'"):
+        Dataset.from_dataset(dataset(LETTERS), DatasetIndex(["z"]))
+
+
+def test_a_dataset_of_a_part_of_an_index_takes_rows_of_its_own():
+    index = DatasetIndex(LETTERS)
+    index.split(0.5)
+    part = Dataset(index.train, Scans, preloaded=(IMAGES[:5], LABELS[:5]))
+    assert next(part.gen_batch(5)).labels.tolist() == [0, 10, 20, 30, 40]
+
+
+def test_a_dataset_of_a_part_of_an_index_takes_the_rows_of_all():
+    index = DatasetIndex(LETTERS)
+    index.split(0.5)
+    part = Dataset(index.train, Scans, preloaded=(IMAGES, LABELS))
+    assert next(part.gen_batch(5)).labels.tolist() == [50, 60, 70, 80, 90]
+
+
+def test_shuffle_alone_makes_folds_at_once():
+    assert Dataset(10, Scans, shuffle=3).cv_splits == 5
+
+
+def test_a_batch_of_ids_of_two_types():
+    assert Dataset([1, "a"]).create_batch([1]).indices.tolist() == [1]
+
+
+def test_a_batch_of_ids_that_are_tuples():
+    assert Dataset([(1, 2), (3, 4)]).create_batch([(3, 4)]).indices.tolist() == [(3, 4)]

@@ -173,6 +173,11 @@ class Preloaded:
         rule = self._rule(_length(part), index, name)
         return index.indices if rule == "id" else index.root_positions
 
+    def fits(self, n: int) -> bool:
+        """Whether every part has this many rows, so far as their numbers are known."""
+        lengths = {_length(part) for part in self.parts.values() if part is not None} - {None}
+        return lengths == {n}
+
     def _rows(self, part: Any, index: DatasetIndex, name: str | None) -> Any:
         if part is None:
             return None
@@ -191,6 +196,12 @@ class Preloaded:
         """Give the row of each item."""
         if self._rule(length, index, name) == "position":
             return index.root_positions
+        if index.kind not in ("range", "int"):
+            raise ValueError(
+                "addressing='id' needs integer ids that are rows of the data, but they are "
+                f"{index.kind}, such as {index.indices[:1].tolist()[0]!r}; give a table with "
+                "labels, or addressing='position'"
+            )
         return np.ascontiguousarray(index.indices, dtype=np.int64)
 
     def _table_positions(self, table: Any, index: DatasetIndex, name: str | None) -> Any:
@@ -202,7 +213,7 @@ class Preloaded:
             if not missing.any():
                 return positions
             if self.addressing == "id":
-                lost = index.indices[np.flatnonzero(missing)[0]]
+                lost = index.indices[missing].tolist()[0]
                 raise KeyError(f"the preloaded table has no row labelled {lost!r}")
         return self._positions(len(table), index, name)
 
@@ -273,9 +284,15 @@ def split_parts(data: Any, components: tuple[str, ...] | None) -> dict[str | Non
                 f"the data names {unknown[0]!r}, which is not a component; "
                 f"the components are {', '.join(components)}"
             )
+        if names and len(unknown) == len(names):
+            raise _no_column(names, components)
         return {name: data[name] for name in names if name in components}
     if isinstance(data, np.ndarray) and data.dtype.names:
-        return {name: data[name] for name in data.dtype.names if name in components}
+        fields = [name for name in data.dtype.names if name in components]
+        if not fields and len(components) > 1:
+            raise _no_column(data.dtype.names, components)
+        if fields:
+            return {name: data[name] for name in fields}
     if isinstance(data, tuple) or (isinstance(data, list) and len(components) > 1):
         return dict(zip(components, _at_most(data, components), strict=False))
     if len(components) == 1:
@@ -283,6 +300,13 @@ def split_parts(data: Any, components: tuple[str, ...] | None) -> dict[str | Non
     raise ComponentError(
         f"the data is one {type(data).__name__}, but there are {len(components)} components "
         f"({', '.join(components)}); give a tuple or a dict of components"
+    )
+
+
+def _no_column(names: Sequence[Any], components: tuple[str, ...]) -> ComponentError:
+    return ComponentError(
+        f"no column of the data is a component: its columns are {', '.join(map(str, names))}, "
+        f"the components are {', '.join(components)}"
     )
 
 
