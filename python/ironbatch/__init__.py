@@ -24,6 +24,7 @@ from ironbatch.errors import (
     SkipBatchException,
     StopPipeline,
     UnknownIdError,
+    WorkerDiedError,
 )
 from ironbatch.index import Baseset, DatasetIndex, FilesIndex
 from ironbatch.namedexpr import (
@@ -100,6 +101,7 @@ __all__ = [
     "UnknownIdError",
     "V",
     "W",
+    "WorkerDiedError",
     "__version__",
     "action",
     "any_action_failed",

@@ -414,3 +414,11 @@ def test_no_file_descriptor_is_left(folder: Path) -> None:
         with pytest.raises(FormatError):
             Plain(50).load(folder, "npy")
     assert len(list(handles.iterdir())) == before
+
+
+@pytest.mark.parametrize("fmt", ITEM_FORMATS)
+def test_a_suffix_that_leads_out_of_the_folder_is_refused(fmt: str, tmp_path: Path) -> None:
+    batch = plain(np.zeros((2, 3), "u1"))
+    with pytest.raises(ValueError, match=r"suffix='/../../out' cannot end"):
+        batch.dump(tmp_path / "in", fmt, suffix="/../../out")
+    assert tree(tmp_path) == set()

@@ -377,3 +377,20 @@ def test_more_ids_than_memory_are_an_error_and_not_the_end(ask) -> None:
 def test_a_range_longer_than_any_container_is_refused() -> None:
     with pytest.raises((ValueError, OverflowError)):
         DatasetIndex(range(-(2**63), 2**63 - 1))
+
+
+@pytest.mark.parametrize("given", [None, lambda: None], ids=["None", "a function of None"])
+def test_an_index_of_none_is_refused(given) -> None:
+    with pytest.raises(TypeError, match=r"a number of items or .* their ids, got None"):
+        DatasetIndex(given)
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_a_number_of_items_below_one_is_named(n) -> None:
+    with pytest.raises(ValueError, match=f"at least 1 item, got {n}"):
+        DatasetIndex(n)
+
+
+def test_an_unknown_id_from_an_array_is_named_as_users_write_it() -> None:
+    with pytest.raises(UnknownIdError, match=r"id 'z' \(str\)"):
+        DatasetIndex(["a", "b"]).get_pos(np.array(["a", "z"]))

@@ -295,3 +295,9 @@ def test_what_a_baseset_leaves_open_says_so() -> None:
         next(bare.gen_batch(1))
     with pytest.raises(NotImplementedError, match="create_subset"):
         bare.split(0.5)
+
+
+@pytest.mark.parametrize("method", ["gen_batch", "next_batch"])
+def test_a_misspelt_keyword_is_refused_at_the_call(method) -> None:
+    with pytest.raises(TypeError, match="no keyword 'n_epoch'"):
+        getattr(DatasetIndex(4), method)(2, n_epoch=1)

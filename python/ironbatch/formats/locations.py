@@ -116,6 +116,8 @@ def _paths(
 ) -> list[str]:
     index = batch.index
     in_folders = bool(getattr(index, "dirs", False))
+    if any(sign in suffix for sign in ("/", "\0", os.sep, os.altsep or "/")):
+        raise ValueError(f"suffix={suffix!r} cannot end the name of a file in a folder")
     if where is None:
         known = _known_paths(index)
         if known is None:

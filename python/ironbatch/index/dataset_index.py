@@ -13,7 +13,7 @@ from ironbatch.errors import DuplicateIdWarning
 from ironbatch.index import positions as places_in
 from ironbatch.index.id_view import IdView
 from ironbatch.index.ids import IdColumn, id_column, raw_ids
-from ironbatch.index.iteration import IterState, batches, join_parts, make_plan
+from ironbatch.index.iteration import IterState, batches, join_parts, make_plan, refuse_unknown
 from ironbatch.index.order import OrderName, make_order
 from ironbatch.index.progress import report_progress
 
@@ -325,6 +325,7 @@ class DatasetIndex(IdView):
         >>> [batch.indices.tolist() for batch in batches]
         [[0, 1, 2], [0, 1, 2]]
         """
+        refuse_unknown(args, kwargs)
         plan = make_plan(len(self), batch_size, n_iters, n_epochs, drop_last)
         state = IterState() if iter_params is None else iter_params
         places = state.bind(shuffle, plan.n, order)
@@ -365,6 +366,7 @@ class DatasetIndex(IdView):
         ValueError, TypeError
             As `gen_batch` does.
         """
+        refuse_unknown(args, kwargs)
         plan = make_plan(len(self), batch_size, n_iters, n_epochs, drop_last)
         state = self.iter_state if iter_params is None else iter_params
         places = state.bind(shuffle, plan.n, order)

@@ -80,7 +80,7 @@ class FilesIndex(DatasetIndex):
         if isinstance(index, FilesIndex) and paths is None:
             paths, self.dirs = index.paths, index.dirs
         if paths is None:
-            raise TypeError("an index of files needs paths for its ids")
+            raise TypeError("an index of files needs paths for its ids; globs are given as path=")
         ids = raw_ids(index)
         if isinstance(paths, Mapping):
             missing = [id_ for id_ in ids if id_ not in paths]

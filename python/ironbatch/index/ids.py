@@ -47,7 +47,11 @@ def raw_ids(index: Any) -> range | NDArray[Any]:
         index = index()
     if hasattr(index, "root_positions"):
         index = index.indices
+    if index is None:
+        raise TypeError("an index is made of a number of items or of their ids, got None")
     if isinstance(index, int) and not isinstance(index, bool):
+        if index < 1:
+            raise ValueError(f"an index cannot be empty: it takes at least 1 item, got {index}")
         index = range(index)
     ids = index if isinstance(index, range) else _as_array(index)
     if len(ids) == 0:

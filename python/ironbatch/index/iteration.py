@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ironbatch.index.order import OrderName, PlacesOf, make_order, order_from_state
 
-__all__ = ["IterState", "Part", "Plan", "make_plan"]
+__all__ = ["IterState", "Part", "Plan", "make_plan", "refuse_unknown"]
 
 
 class Plan(NamedTuple):
@@ -74,6 +74,14 @@ def make_plan(
             raise ValueError(f"{name} cannot be negative, got {limit}")
         limits.append(limit)
     return Plan(n, size, limits[0], limits[1], bool(drop_last))
+
+
+def refuse_unknown(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Refuse arguments that no index understands: a misspelt n_epochs would never end."""
+    for name in kwargs:
+        raise TypeError(f"the batches of an index take no keyword {name!r}")
+    if args:
+        raise TypeError(f"the batches of an index take no further argument {args[0]!r}")
 
 
 def _integer(name: str, value: Any) -> int:

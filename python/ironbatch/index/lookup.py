@@ -120,6 +120,8 @@ def _many(index: IdView, wanted: Any) -> NDArray[np.int64]:
 
 def unknown(index: IdView, wanted: Any) -> UnknownIdError:
     """Make the error for an id that is not in an index."""
+    if isinstance(wanted, np.generic) and wanted.dtype.kind not in "mM":
+        wanted = wanted.item()
     text = repr(wanted)
     if len(text) > 200:
         text = text[:200] + "..."
