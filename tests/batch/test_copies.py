@@ -172,3 +172,30 @@ def test_to_array():
     batch.to_array("colour", channels=None, dtype=np.uint8)
     assert batch.colour.shape == (2, 3, 4, 5)
     assert batch.colour.dtype == np.uint8
+
+
+def test_batches_of_a_dataset_of_a_shuffled_batch_hold_its_rows():
+    dataset = Dataset(list("abcdef"), Scans, preloaded=(np.arange(6),))
+    batch = next(dataset.gen_batch(4, shuffle=1))
+    again = next(batch.as_dataset().gen_batch(4))
+    assert again.indices.tolist() == batch.indices.tolist()
+    assert again.images.tolist() == batch.images.tolist()
+
+
+def test_a_merge_names_the_batch_that_lacks_a_component():
+    class Other(Batch):
+        components = "z"
+
+    with pytest.raises(ComponentError, match=r"no component 'images' in batch 1 of 2.*z"):
+        Scans.merge([scans(2), Other([7])])
+
+
+def test_a_merge_refuses_components_that_nobody_has():
+    with pytest.raises(ComponentError, match="no component 'zz' in batch 0 of 1"):
+        Scans.merge([scans(2)], components="zz")
+
+
+@pytest.mark.parametrize("given", [[1], "ab"])
+def test_a_merge_of_something_else_says_what_it_takes(given):
+    with pytest.raises(TypeError, match="merge takes a sequence of batches"):
+        Scans.merge(given)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ironbatch.batch.names import component_names
+from ironbatch.batch.storage import ComponentStorage
 from ironbatch.errors import ComponentError
 from ironbatch.index import DatasetIndex
 from ironbatch.index.joining import concat
@@ -28,6 +29,12 @@ def merge_batches(
     """Do what `Batch.merge` says."""
     if not batches:
         raise ValueError("merge needs at least one batch")
+    for number, batch in enumerate(batches):
+        if not isinstance(batch, ComponentStorage):
+            raise TypeError(
+                f"merge takes a sequence of batches, but number {number} is a "
+                f"{type(batch).__name__}"
+            )
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     first = batches[0]
@@ -43,6 +50,13 @@ def merge_batches(
             merged._data = cls.merge_component(None, parts)
     else:
         for name in names:
+            for number, batch in enumerate(batches):
+                if name not in (batch.components or ()):
+                    raise ComponentError(
+                        f"there is no component {name!r} in batch {number} of {len(batches)}, "
+                        f"whose components are {', '.join(batch.components or ()) or 'none'}; "
+                        "say which to join with components="
+                    )
             parts = [getattr(batch, name) for batch in batches]
             if _all_present(parts, f"component {name!r}"):
                 merged.store(name, cls.merge_component(name, parts))

@@ -109,10 +109,14 @@ class ComponentStorage(BatchBase):
         component = getattr(self, name)
         if component is None:
             raise ComponentError(
-                f"component {name!r} holds no data yet, so item {self.indices[position]!r} cannot "
+                f"component {name!r} holds no data yet, so item {self._id_at(position)!r} cannot "
                 "be written; assign the whole component first"
             )
-        columns.assign(component, position, value, name=name, item_id=self.indices[position])
+        columns.assign(component, position, value, name=name, item_id=self._id_at(position))
+
+    def _id_at(self, position: int) -> Any:
+        (found,) = self.indices[position : position + 1].tolist()
+        return found
 
     def store(self, name: str, component: Any) -> None:
         """Put a component into the batch, adding its name when it is new.
@@ -129,12 +133,25 @@ class ComponentStorage(BatchBase):
         ComponentError
             If the name is reserved or the length is not that of the batch.
         """
-        if name not in (self.components or ()):
-            self._declare((name,))
-        self._assign_component(name, component)
+        if name in (self.components or ()):
+            self._assign_component(name, component)
+        else:
+            self._add({name: component})
 
     def _declare(self, names: Sequence[str]) -> None:
         self._slot_declare(component_names((*(self.components or ()), *names), type(self).__name__))
+
+    def _add(self, values: dict[str, Any]) -> None:
+        """Add components with their data; none of them when the data of one does not fit."""
+        before = self.components
+        self._declare(tuple(values))
+        try:
+            for name, value in values.items():
+                if value is not None:
+                    self._assign_component(name, value)
+        except BaseException:
+            self._slot_declare(before)
+            raise
 
     @action
     def add_components(self, components: str | Sequence[str], init: Any = None) -> Self:
@@ -166,10 +183,7 @@ class ComponentStorage(BatchBase):
             raise ComponentError(
                 f"init has {len(values)} parts for {len(names)} components: {names}"
             )
-        self._declare(names)
-        for name, value in zip(names, values, strict=True):
-            if value is not None:
-                self._assign_component(name, value)
+        self._add(dict(zip(names, values, strict=True)))
         return self
 
     @property
