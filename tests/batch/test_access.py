@@ -297,3 +297,60 @@ def test_names_are_compared_without_running_python_code():
     assert getattr(batch, Name("labels")) is batch.labels
     setattr(batch, Name("labels"), [4, 5, 6, 7])
     assert batch.labels.tolist() == [4, 5, 6, 7]
+
+
+def test_an_unknown_attribute_lists_the_components():
+    with pytest.raises(AttributeError, match=r"Scans has no .*'nothing'.*images, masks, labels"):
+        _ = scans().nothing
+
+
+def test_an_unknown_component_of_an_item_lists_the_components():
+    with pytest.raises(AttributeError, match=r"Scans has no .*'nothing'.*images, masks, labels"):
+        _ = scans()[0].nothing
+
+
+def test_an_attribute_error_inside_a_property_is_not_hidden():
+    class Broken(Scans):
+        @property
+        def ratio(self):
+            raise AttributeError("the scanner was never set")
+
+    with pytest.raises(AttributeError, match="the scanner was never set"):
+        _ = Broken(2).ratio
+
+
+def test_an_attribute_that_is_missing_does_not_keep_the_batch_alive():
+    batch = scans()
+    alive = weakref.ref(batch)
+    assert not hasattr(batch, "nothing")
+    del batch
+    assert alive() is None
+
+
+def test_an_item_gives_its_components_as_a_dict():
+    item = scans()[2]
+    assert list(item.as_dict()) == ["images", "masks", "labels"]
+    assert item.as_dict("labels") == {"labels": 2}
+
+
+def test_an_item_gives_its_components_as_a_tuple():
+    item = scans()[2]
+    assert len(item.as_tuple()) == 3
+    assert item.as_tuple(["labels"]) == (2,)
+
+
+def test_the_text_of_an_item_has_its_id_as_users_write_it():
+    assert repr(scans()[2]) == "<item 2 of Scans>"
+
+
+@pytest.mark.parametrize("add", [Scans.add_components, Scans.store])
+def test_a_component_that_does_not_fit_is_not_added(add):
+    batch = scans()
+    with pytest.raises(ComponentError, match="needs 4 items"):
+        add(batch, "extra", [1, 2])
+    assert batch.components == ("images", "masks", "labels")
+
+
+def test_a_failed_write_names_the_id_as_users_write_it():
+    with pytest.raises(ComponentError, match=r"\(id 2\)"):
+        scans()[2].images = np.zeros((5, 5), np.float32)

@@ -46,6 +46,14 @@ class ItemAccess(ComponentStorage):
         found = self[item]
         return found if component is None else getattr(found, component)
 
+    def _item_parts(self, item: Item, components: Any) -> dict[str, Any]:
+        """Give components of an item by name; see `Item.as_dict`."""
+        if components is None:
+            components = self.components or ()
+        elif isinstance(components, str):
+            components = (components,)
+        return {name: item[name] for name in components}
+
     def _make_places(self) -> dict[Any, int] | None:
         """Make the place of each id, the first one where it repeats; None where that is costly."""
         index = self.index

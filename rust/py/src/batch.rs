@@ -41,6 +41,8 @@ pub struct BatchBase {
     places: Option<(Py<PyAny>, Py<PyDict>)>,
     /// What the constructor got, kept until `Batch.__init__` has run.
     pending: Option<(Py<PyTuple>, Option<Py<PyDict>>)>,
+    /// Why an attribute was not found, on its way from `__getattribute__` to `__getattr__`.
+    missed: Option<PyErr>,
 }
 
 /// Where a name leads.
@@ -86,6 +88,19 @@ impl BatchBase {
         self.slots.len()
     }
 
+    /// Name the components, for messages.
+    fn component_list(&self, py: Python<'_>) -> String {
+        if self.slots.is_empty() {
+            return "it has no components".to_owned();
+        }
+        let names: Vec<String> = self
+            .slots
+            .iter()
+            .map(|slot| slot.name.bind(py).to_string())
+            .collect();
+        format!("its components are {}", names.join(", "))
+    }
+
     fn slot_position(&self, name: &Bound<'_, PyString>) -> PyResult<usize> {
         match self.find(name) {
             Found::Component(position) => Ok(position),
@@ -102,6 +117,63 @@ fn is_interned(name: &Bound<'_, PyString>) -> bool {
 fn interned<'py>(name: &Bound<'py, PyString>) -> Bound<'py, PyString> {
     name.to_str()
         .map_or_else(|_| name.clone(), |text| PyString::intern(name.py(), text))
+}
+
+/// Read a component or another attribute; completes a batch whose constructor has not called
+/// `super()`.
+pub fn look_up<'py>(
+    slf: &Bound<'py, BatchBase>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = slf.py();
+    let this = slf.borrow();
+    match this.find(name) {
+        Found::Component(position) => {
+            if let Some(value) = &this.slots[position].value {
+                return Ok(value.bind(py).clone());
+            }
+            drop(this);
+            guard_thread();
+            slf.call_method1(intern!(py, "_fill_component"), (name,))
+        }
+        Found::Components if this.pending.is_none() => Ok(this.components.as_ref().map_or_else(
+            || py.None().into_bound(py),
+            |names| names.bind(py).clone().into_any(),
+        )),
+        _ => {
+            let pending = this.pending.is_some();
+            drop(this);
+            if pending && declares(slf, name)? {
+                complete(slf)?;
+                return slf.as_any().getattr(name);
+            }
+            match generic_get(slf.as_any(), name) {
+                Err(error) if pending && error.is_instance_of::<PyAttributeError>(py) => {
+                    complete(slf)?;
+                    slf.as_any().getattr(name)
+                }
+                Err(error)
+                    if error.is_instance_of::<PyAttributeError>(py)
+                        && !slf.get_type().hasattr(name)? =>
+                {
+                    Err(no_attribute(slf, name))
+                }
+                found => found,
+            }
+        }
+    }
+}
+
+/// What to say of a name that is neither a component nor another attribute.
+pub fn no_attribute(slf: &Bound<'_, BatchBase>, name: &Bound<'_, PyString>) -> PyErr {
+    let own = slf
+        .get_type()
+        .name()
+        .map_or_else(|_| "batch".to_owned(), |name| name.to_string());
+    let names = slf.borrow().component_list(slf.py());
+    PyAttributeError::new_err(format!(
+        "{own} has no component or attribute '{name}'; {names}"
+    ))
 }
 
 /// Attribute look-up as `object` does it.
@@ -145,47 +217,31 @@ impl BatchBase {
             components: None,
             places: None,
             pending: Some((args.clone().unbind(), kwargs.map(|k| k.clone().unbind()))),
+            missed: None,
         }
     }
 
     /// Any attribute: a component's name leads to the component.
-    pub fn __getattribute__<'py>(
+    fn __getattribute__<'py>(
         slf: &Bound<'py, Self>,
         name: &Bound<'py, PyString>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let this = slf.borrow();
-        match this.find(name) {
-            Found::Component(position) => {
-                if let Some(value) = &this.slots[position].value {
-                    return Ok(value.bind(py).clone());
-                }
-                drop(this);
-                guard_thread();
-                slf.call_method1(intern!(py, "_fill_component"), (name,))
-            }
-            Found::Components if this.pending.is_none() => {
-                Ok(this.components.as_ref().map_or_else(
-                    || py.None().into_bound(py),
-                    |names| names.bind(py).clone().into_any(),
-                ))
-            }
-            _ => {
-                let pending = this.pending.is_some();
-                drop(this);
-                if pending && declares(slf, name)? {
-                    complete(slf)?;
-                    return slf.as_any().getattr(name);
-                }
-                match generic_get(slf.as_any(), name) {
-                    Err(error) if pending && error.is_instance_of::<PyAttributeError>(py) => {
-                        complete(slf)?;
-                        slf.as_any().getattr(name)
-                    }
-                    found => found,
-                }
-            }
+        let found = look_up(slf, name);
+        if let Err(error) = &found {
+            let error = error.clone_ref(slf.py());
+            let old = slf.borrow_mut().missed.replace(error);
+            drop(old);
         }
+        found
+    }
+
+    /// Without it the slot would put an error of the bare name in the place of the real one.
+    fn __getattr__<'py>(
+        slf: &Bound<'py, Self>,
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let missed = slf.borrow_mut().missed.take();
+        Err(missed.unwrap_or_else(|| no_attribute(slf, name)))
     }
 
     fn __setattr__<'py>(

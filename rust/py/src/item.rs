@@ -1,11 +1,11 @@
 //! One item of a batch: reads and writes of its attributes are those of the batch's components.
 
-use crate::batch::{BatchBase, Found, generic_get};
+use crate::batch::{BatchBase, Found, generic_get, look_up, no_attribute};
 use crate::leaving::guard_thread;
 use pyo3::exceptions::{PyKeyError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PySlice, PyString, PyTuple};
 use pyo3::{ffi, intern};
 
 /// The item of a component at a position.
@@ -58,11 +58,44 @@ impl Item {
         if !is_component {
             return generic_get(slf.as_any(), name);
         }
-        let component = BatchBase::__getattribute__(batch, name)?;
+        let component = look_up(batch, name)?;
         if component.is_none() {
             return Ok(component);
         }
         item_at(&component, this.position)
+    }
+
+    /// What `__getattribute__` has not found is no component.
+    fn __getattr__<'py>(
+        slf: &Bound<'py, Self>,
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Err(no_attribute(slf.get().batch.bind(slf.py()), name))
+    }
+
+    /// Give the components of the item by name; all of them unless some are named.
+    #[pyo3(signature = (components = None))]
+    fn as_dict<'py>(
+        slf: &Bound<'py, Self>,
+        components: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        guard_thread();
+        let batch = slf.get().batch.bind(slf.py());
+        batch.call_method1(intern!(slf.py(), "_item_parts"), (slf, components))
+    }
+
+    /// Give the components of the item in order; all of them unless some are named.
+    #[pyo3(signature = (components = None))]
+    fn as_tuple<'py>(
+        slf: &Bound<'py, Self>,
+        components: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let parts = Self::as_dict(slf, components)?;
+        slf.py()
+            .get_type::<PyTuple>()
+            .call1((parts.call_method0(intern!(slf.py(), "values"))?,))?
+            .cast_into()
+            .map_err(Into::into)
     }
 
     fn __setattr__(
@@ -104,7 +137,7 @@ impl Item {
                 return Self::__getattribute__(slf, name);
             }
             return Err(PyKeyError::new_err(format!(
-                "the batch has no component {name}; its components are {names}"
+                "the batch has no component '{name}'; its components are {names}"
             )));
         }
         let name = names.get_item(key)?;
@@ -124,10 +157,13 @@ impl Item {
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let py = slf.py();
         let batch = slf.get().batch.bind(py);
+        let first: isize = slf.get().position.try_into()?;
         let id = batch
             .as_any()
             .getattr("indices")?
-            .get_item(slf.get().position)?;
+            .get_item(PySlice::new(py, first, first + 1, 1))?
+            .call_method0("tolist")?
+            .get_item(0)?;
         Ok(format!(
             "<item {} of {}>",
             id.repr()?,
