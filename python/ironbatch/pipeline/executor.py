@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ironbatch.errors import EmptyBatchSequence, SkipBatchException, StopPipeline
 from ironbatch.namedexpr import Scope
@@ -15,6 +15,9 @@ from ironbatch.pipeline.prefetch import Prefetch, depth_of
 from ironbatch.pipeline.profile import ActionTime, Profile
 from ironbatch.pipeline.progress import make_progress
 from ironbatch.pipeline.turns import RunClosedError, Turns
+
+if TYPE_CHECKING:
+    from ironbatch.pipeline.processes import Remote
 
 __all__ = ["Run", "RunOptions"]
 
@@ -75,8 +78,8 @@ class Run:
         self.owner = pipeline if owner is None else owner
         self.feeds = owner is not None
         self.options = options
-        if options.target not in ("threads", "t"):
-            raise ValueError(f"prefetch runs in 'threads', got target {options.target!r}")
+        if options.target not in ("threads", "t", "mpc", "m"):
+            raise ValueError(f"prefetch runs in 'threads' or 'mpc', got target {options.target!r}")
         self.depth = depth_of(options.prefetch)
         self.progress = make_progress(options.bar)
         self.plan = Plan(pipeline, owner=self.owner)
@@ -99,6 +102,22 @@ class Run:
             self.dataset = None
             self.source = pipeline.rebatched.batches(options, self.owner)
         self.stream_key = stream_key(seed)
+        self.remote = self._make_remote(pipeline)
+
+    def _make_remote(self, pipeline: Any) -> Remote | None:
+        """Give what makes batches in worker processes, if that is where they are made.
+
+        Batches that `rebatch` has joined go on in threads; a worker process has none of its own.
+        """
+        if not self.depth or self.options.target not in ("mpc", "m") or self.dataset is None:
+            return None
+        from ironbatch.targets import processes
+
+        if processes.inside_worker:
+            return None
+        from ironbatch.pipeline.processes import Remote
+
+        return Remote(self, pipeline)
 
     def _views(self) -> Iterator[Any]:
         from ironbatch.index.iteration import IterState
@@ -119,6 +138,9 @@ class Run:
     def tasks(self) -> Iterator[tuple[int, int, Any]]:
         """Give what to work on, in order: ticket, items handed out before, and view or batch."""
         position = 0
+        if self.remote is not None:
+            # Not before: the steps that are carried out before a run may set variables.
+            self.remote.prepare(self.stream_key)
         for ticket, part in enumerate(self.source):
             yield ticket, position, part
             position += len(part)
@@ -132,6 +154,8 @@ class Run:
         if self.profile is not None:
             times = scope.times = [-1.0] * len(self.profile.actions)
         try:
+            if self.remote is not None:
+                return self._send_out(self.remote, part, scope, times), times
             return self._carry_out(part, scope, times), times
         except (StopPipeline, RunClosedError):
             self._end_with(ticket)
@@ -172,12 +196,35 @@ class Run:
             batch = self.plan.execute(batch, scope)
         return None if scope.discarded else batch
 
+    def _send_out(self, remote: Remote, part: Any, scope: Scope, times: list[float] | None) -> Any:
+        """Have a worker process make the batch; carry out the last steps here, in order."""
+        batch, scope.discarded, spent = remote.make(scope.ticket, scope.position, part)
+        first = remote.first_at_home
+        if times is not None and spent is not None:
+            times[: len(spent)] = spent
+        if batch is None:
+            return None
+        attach(batch, scope)
+        if first < len(self.plan.steps):
+            turns, scope.turns = scope.turns, None
+            turns.wait(id(remote), scope.ticket)
+            if times is not None:
+                scope.times = times[1:]
+            try:
+                batch = self.plan.execute(batch, scope, first)
+            finally:
+                if times is not None and scope.times is not None:
+                    times[1:] = scope.times
+                turns.leave(id(remote), scope.ticket)
+        return None if scope.discarded else batch
+
     def batches(self) -> Iterator[Any]:
         """Run, and yield the batches in order."""
         prefetch: Prefetch | None = None
         results: Iterator[Any]
         if self.depth:
-            results = prefetch = Prefetch(self.tasks(), self.work, self.depth)
+            most = None if self.remote is None else self.remote.workers
+            results = prefetch = Prefetch(self.tasks(), self.work, self.depth, most)
         else:
             results = map(self.work, self.tasks())
         return self._consume(results, prefetch)
@@ -212,6 +259,8 @@ class Run:
             if not self.feeds:
                 self.owner.after.run(self.owner)
         finally:
+            if self.remote is not None:
+                self.remote.close()
             if prefetch is not None:
                 prefetch.close()
             if self.turns is not None:

@@ -297,8 +297,8 @@ class Plan:
                 planned = _Modified(planned)
             self.steps.append(planned)
 
-    def execute(self, batch: Any, scope: Scope) -> Any:
-        """Carry out all steps for one batch.
+    def execute(self, batch: Any, scope: Scope, first: int = 0) -> Any:
+        """Carry out all steps for one batch, or those from `first` on.
 
         Returns
         -------
@@ -306,11 +306,11 @@ class Plan:
             What the last action returned.
         """
         if scope.times is not None:
-            return self._execute_timed(batch, scope, scope.times)
+            return self._execute_timed(batch, scope, scope.times, first)
         step: Any = None
         attributes = batch.__dict__
         try:
-            for step in self.steps:
+            for step in self.steps[first:] if first else self.steps:
                 attributes["_action_path"] = step.path
                 attributes["_action_calls"] = 0
                 if step.plain and (function := step.functions.get(type(batch))) is not None:
@@ -328,11 +328,11 @@ class Plan:
             raise
         return batch
 
-    def _execute_timed(self, batch: Any, scope: Scope, times: list[float]) -> Any:
+    def _execute_timed(self, batch: Any, scope: Scope, times: list[float], first: int = 0) -> Any:
         step: Any = None
         attributes = batch.__dict__
         try:
-            for place, step in enumerate(self.steps):
+            for place, step in enumerate(self.steps[first:], first):
                 attributes["_action_path"] = step.path
                 attributes["_action_calls"] = 0
                 scope.times = None

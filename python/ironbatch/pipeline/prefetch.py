@@ -114,6 +114,8 @@ class Prefetch:
         Does one task, in a thread.
     depth : int
         How many tasks are under way while the consumer is busy with a result, at least 1.
+    most : int, optional
+        How many threads work on them at most.
 
     Notes
     -----
@@ -121,11 +123,17 @@ class Prefetch:
     task's exception does not end the iteration.
     """
 
-    def __init__(self, tasks: Iterator[Any], work: Callable[[Any], Any], depth: int) -> None:
+    def __init__(
+        self,
+        tasks: Iterator[Any],
+        work: Callable[[Any], Any],
+        depth: int,
+        most: int | None = None,
+    ) -> None:
         self._tasks = tasks
         self._depth = depth
         self._workers: int = 0
-        self._most = min(depth, max(default_workers(), 8))
+        self._most = min(depth, most or max(default_workers(), 8))
         self._slots: deque[_Slot] = deque()
         self._source_error: BaseException | None = None
         self._exhausted = False

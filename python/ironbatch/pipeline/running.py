@@ -47,10 +47,12 @@ class Running(Declarations):
         drop_last : bool
             Drop the shorter batch at the end of each epoch; otherwise batches straddle epochs.
         prefetch : int or bool
-            How many batches are made ahead in threads while the consumer is busy; True for 4 per
-            core.
-        target : {'threads'}
-            Where they are made.
+            How many batches are made ahead while the consumer is busy; True for 4 per core.
+        target : {'threads', 'mpc'}
+            Where they are made, also 't' and 'm': in threads, or in worker processes, of which
+            there are as many as cores. Steps that touch what batches share (variables, models,
+            locks, printing) are then carried out in this process, in order, and have to come last;
+            so is a `call` without ``save_to`` at the end of the chain.
         bar, notifier : bool, str, dict or callable
             Show a progress bar; see `ironbatch.pipeline.progress.Progress`.
         seed : int, SeedSequence, optional
@@ -72,12 +74,16 @@ class Running(Declarations):
         Raises
         ------
         ValueError, TypeError
-            At the call, if an argument is wrong.
+            At the call, if an argument is wrong, or if a step that processes cannot share is
+            followed by an action under ``target='mpc'``.
+        WorkerDiedError
+            If a worker process ends while it makes a batch; the message names its first item.
 
         Notes
         -----
-        The order of batches, their data and their random numbers do not depend on `prefetch`. A
-        generator that is dropped before its end leaves nothing behind but idle threads.
+        The order of batches, their data and their random numbers do not depend on `prefetch` and
+        `target`. A generator that is dropped before its end leaves nothing behind but idle threads
+        and processes. What follows `rebatch` is carried out in threads under any target.
         """
         return self._start(args, kwargs).batches()
 
