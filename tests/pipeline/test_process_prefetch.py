@@ -252,6 +252,39 @@ def test_a_class_defined_in_a_function_stays_the_same_class():
     assert batch.more().values.tolist() == [2, 3]
 
 
+def test_a_class_of_a_module_that_workers_cannot_import(tmp_path, monkeypatch):
+    import importlib.util
+
+    path = tmp_path / "hidden_batches.py"
+    path.write_text(
+        textwrap.dedent(
+            """
+            import ironbatch
+
+            class Hidden(ironbatch.Batch):
+                components = "values",
+
+                @ironbatch.action
+                def twice(self):
+                    self.values = self.values * factor()
+                    return self
+
+            def factor():
+                return 2
+            """
+        )
+    )
+    spec = importlib.util.spec_from_file_location("hidden_batches", path)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "hidden_batches", module)
+    spec.loader.exec_module(module)
+    pipeline = Dataset(10, module.Hidden, preloaded=np.arange(10)).p.twice()
+    for _ in range(2):
+        batches = list(pipeline.gen_batch(5, **REMOTE))
+        assert [type(batch) for batch in batches] == [module.Hidden] * 2
+        assert batches[1].values.tolist() == [10, 12, 14, 16, 18]
+
+
 def test_batches_without_components_and_data():
     batches = Dataset(["a", "b", "c"], ironbatch.Batch).p.do_nothing().gen_batch(2, **REMOTE)
     assert [batch.indices.tolist() for batch in batches] == [["a", "b"], ["c"]]

@@ -8,6 +8,7 @@ from the pool that parallel actions use, for one batch, and given back.
 from __future__ import annotations
 
 import pickle
+import threading
 from itertools import count
 from time import monotonic
 from types import SimpleNamespace
@@ -23,7 +24,7 @@ from ironbatch.pipeline.turns import RunClosedError
 from ironbatch.targets.portable import decode
 from ironbatch.targets.processes import RemoteTraceback
 from ironbatch.targets.processes.batches import dumps_with_datasets, forget
-from ironbatch.targets.processes.functions import Definition, explain
+from ironbatch.targets.processes.functions import Definition, by_value, explain
 from ironbatch.targets.processes.pool import Worker, default_workers, pool
 from ironbatch.targets.processes.segments import dumper, pack
 
@@ -54,6 +55,23 @@ def _send_anew_if_changed(dataset: Any) -> None:
     if _seen.get(dataset, looks) != looks:
         forget({0: dataset})
     _seen[dataset] = looks
+
+
+class _UnknownThereError(Exception):
+    """A worker cannot load what it was sent.
+
+    Parameters
+    ----------
+    what : object
+        What it was.
+    reason : Exception
+        What kept the worker from it.
+    """
+
+    def __init__(self, what: Any, reason: Exception) -> None:
+        super().__init__(what, reason)
+        self.what = what
+        self.reason = reason
 
 
 class Remote:
@@ -91,8 +109,10 @@ class Remote:
             raise ValueError("prefetch in processes needs a dataset with a batch_class")
         self.first_at_home = first_at_home(pipeline, self.owner, batch_class)
         self.workers = default_workers()
+        self.stream_key = (0, 0)
         self.closed = False
         self.definition: Definition | None = None
+        self._guard = threading.Lock()
 
     def close(self) -> None:
         """Say that nobody wants the batches under way; never waits."""
@@ -107,6 +127,7 @@ class Remote:
             If something cannot be pickled; the message says what.
         """
         datasets: dict[int, Any] = {}
+        self.stream_key = stream_key
         _send_anew_if_changed(self.dataset)
         twin = self._travelling()
         maker = Maker(twin, self.dataset, self.total, stream_key, self.batch_kwargs, self.timed)
@@ -178,7 +199,15 @@ class Remote:
         wanted = self.first_at_home < len(self.steps)
         place = place_of(view, self.dataset.index)
         task = (ticket, position, place, wanted)
-        times, *rest = self._ask(ticket, task, view)
+        while True:
+            definition = self.definition
+            if definition is None:
+                raise RuntimeError("the run was not prepared")
+            try:
+                times, *rest = self._ask(definition, ticket, task, view)
+                break
+            except _UnknownThereError as error:
+                self._send_by_value(definition, error)
         if len(rest) == 1:
             raise self._error(*rest[0])
         discarded, parts = rest
@@ -188,23 +217,33 @@ class Remote:
     def _error(self, encoded: Any, text: str) -> BaseException:
         error: BaseException = encoded if isinstance(encoded, BaseException) else decode(encoded)
         if isinstance(error, DatasetLostError):
-            reason = "it does not pickle"
+            forget({0: self.dataset})
             try:
                 dumper()(self.dataset)
             except Exception as cause:
-                reason = str(cause)
-            forget({0: self.dataset})
-            return explain(self.dataset, reason)
+                return explain(self.dataset, str(cause))
+            module = self.dataset.batch_class.__module__
+            return _UnknownThereError(
+                self.dataset, ImportError(f"no module of its classes, {module}", name=module)
+            )
         if text:
             remote = RemoteTraceback(text)
             remote.__cause__ = error.__cause__
             error.__cause__ = remote
         return error
 
-    def _ask(self, ticket: int, task: tuple[Any, ...], view: Any) -> Any:
-        definition = self.definition
-        if definition is None:
-            raise RuntimeError("the run was not prepared")
+    def _send_by_value(self, definition: Definition, error: _UnknownThereError) -> None:
+        """Send again what workers could not import, by value if that is possible."""
+        with self._guard:
+            if self.definition is not definition:
+                return
+            if not by_value(error.reason, self.dataset.batch_class):
+                reason = f"the worker cannot load it: {error.reason}"
+                raise explain(error.what, reason) from error.reason
+            forget(definition.datasets)
+            self.prepare(self.stream_key)
+
+    def _ask(self, definition: Definition, ticket: int, task: tuple[Any, ...], view: Any) -> Any:
         message = ("call", definition.key, ticket, 1, [(1, [task])])
         packed = pack(message, dumper())
         again = True
@@ -282,7 +321,7 @@ class Remote:
             return results[0]
         if kind == "undefined":
             reason = decode(rest[0])
-            raise explain(self.owner, f"the worker cannot load it: {reason!r}") from reason
+            raise _UnknownThereError(self.owner, reason)
         if kind == "fatal":
             raise self._error(*rest[0])
         reason = decode(rest[0])
