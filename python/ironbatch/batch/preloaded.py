@@ -230,7 +230,7 @@ class Preloaded:
                 what = f"component {name!r}" if name is not None else "the data"
                 (first,) = root.indices[:1].tolist()
                 raise ComponentError(
-                    f"{what} of preloaded= has {length} rows, but the dataset has {len(root)} "
+                    f"{what} in memory has {length} rows, but the dataset has {len(root)} "
                     f"items whose ids (such as {first!r}) are not positions in it; "
                     "give one row for each item"
                 )
