@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import statistics
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -87,9 +91,25 @@ def merging() -> Measured:
     return compare(lambda: ironbatch.Batch.merge(batches), peer)
 
 
+def importing() -> Measured:
+    """Time the import in new interpreters that have imported numpy already."""
+    code = (
+        "import time, numpy; start = time.perf_counter(); import ironbatch; "
+        "print(time.perf_counter() - start)"
+    )
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    times = [
+        1e3 * float(subprocess.check_output([sys.executable, "-c", code], env=environment))
+        for _ in range(12)
+    ]
+    low, median, high = statistics.quantiles(times[1:], n=4)  # the first may write the bytecode
+    return Measured(median, low, high)
+
+
 TAKE = "np.take(mode='clip', out=reused)"
 
 ROWS = [
+    Row("batch", "import, numpy imported before", 80, "lower", "ms", "-", importing),
     Row("batch", "batch.images", 120, "lower", "ns", "-", lambda: access("batch.images")),
     Row("batch", "batch.images[i]", 250, "lower", "ns", "-", lambda: access("batch.images[5]")),
     Row("batch", "batch[i].images", 600, "lower", "ns", "-", lambda: access("batch[5].images")),

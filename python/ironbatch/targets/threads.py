@@ -155,7 +155,8 @@ class Threads(Target):
         context: Context,
     ) -> list[Any]:
         """Make every call in the crew; alone and without a deadline, a call runs in the caller."""
-        width = min(n_workers or default_workers(), calls.n)
+        # One call needs no count of workers: that asks the system for the cores.
+        width = 1 if calls.n == 1 else min(n_workers or default_workers(), calls.n)
         if width == 1 and timeout is None:
             results: list[Any] = []
             copy_context().run(run_range, calls.bind(func), calls, 0, calls.n, results)
