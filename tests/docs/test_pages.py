@@ -40,3 +40,9 @@ def test_a_page_is_in_the_navigation_and_begins_with_an_example(page):
 def test_links_lead_to_files(page):
     for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / link).exists(), link
+
+
+def test_every_page_of_the_navigation_exists():
+    named = re.findall(r": ([\w/-]+\.md)$", (DOCS.parent / "mkdocs.yml").read_text(), re.MULTILINE)
+    assert named
+    assert [page for page in named if not (DOCS / page).is_file()] == []
