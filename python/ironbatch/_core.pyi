@@ -19,6 +19,7 @@ __all__ = [
     "concatenate",
     "empty",
     "gather",
+    "guard_thread",
     "item_words",
     "load_kernel_library",
     "operation_hash",
