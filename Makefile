@@ -34,7 +34,7 @@ bench:  ## Measure every bar beside its peer; a table to the terminal
 	pip install '.[bench,processes]' && python -m benches
 
 docs:  ## Build the site; warnings are errors
-	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet -f .mkdocs.yml
 
 deny:  ## Check licences, bans and sources of the crates
-	cargo deny check bans licenses sources
+	cargo deny check --config .deny.toml bans licenses sources

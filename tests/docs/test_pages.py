@@ -30,7 +30,7 @@ def test_there_are_pages():
 )
 def test_a_page_is_in_the_navigation_and_begins_with_an_example(page):
     lines = page.read_text().splitlines()
-    assert f": {page.relative_to(DOCS)}\n" in (DOCS.parent / "mkdocs.yml").read_text()
+    assert f": {page.relative_to(DOCS)}\n" in (DOCS.parent / ".mkdocs.yml").read_text()
     assert lines[0].startswith("# ")
     assert "```python" in lines[:35]
     assert not any(re.match(r"\s+```python", line) for line in lines), "it would not be run"
@@ -43,6 +43,6 @@ def test_links_lead_to_files(page):
 
 
 def test_every_page_of_the_navigation_exists():
-    named = re.findall(r": ([\w/-]+\.md)$", (DOCS.parent / "mkdocs.yml").read_text(), re.MULTILINE)
+    named = re.findall(r": ([\w/-]+\.md)$", (DOCS.parent / ".mkdocs.yml").read_text(), re.MULTILINE)
     assert named
     assert [page for page in named if not (DOCS / page).is_file()] == []
