@@ -194,6 +194,8 @@ def test_a_fork_while_pools_are_busy() -> None:
     finish(
         f"""
         targets = {TARGETS[1:]!r}
+        for target in targets:
+            use(target)  # Python itself cannot fork while another thread is importing a module
         threads = [
             threading.Thread(
                 target=run, args=(target, sleeper(target), Calls(4, ([1.0] * 4,))), daemon=True
