@@ -10,7 +10,7 @@ import numpy as np
 from ironbatch import components as columns
 from ironbatch.actions.action import action
 from ironbatch.batch.merge import merge_batches
-from ironbatch.batch.names import component_names
+from ironbatch.batch.names import chosen_names, component_names
 from ironbatch.batch.parallel import Parallel
 from ironbatch.batch.preloaded import Addressing, split_parts
 from ironbatch.batch.view import ComponentsView
@@ -397,8 +397,8 @@ class Batch(Parallel):
             Where the channel axis goes: items with two axes get a third one, and 'first' moves the
             last axis to the front. None leaves the axes alone.
         """
-        sources = _names(src) or self.components or ()
-        targets = _names(dst) or sources
+        sources = chosen_names(src, None) or self.components or ()
+        targets = chosen_names(dst, None) or sources
         if len(sources) != len(targets):
             raise ValueError(f"src names {len(sources)} components and dst {len(targets)}")
         for source, target in zip(sources, targets, strict=True):
@@ -413,9 +413,3 @@ class Batch(Parallel):
             value = self._slot_get(component)
             parts.append(f"{component}: {'-' if value is None else columns.describe(value)}")
         return f"<{head}: {', '.join(parts)}>" if parts else f"<{head}>"
-
-
-def _names(names: str | Sequence[str] | None) -> tuple[str, ...]:
-    if names is None:
-        return ()
-    return (names,) if isinstance(names, str) else tuple(names)

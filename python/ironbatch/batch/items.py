@@ -9,6 +9,7 @@ import numpy as np
 
 from ironbatch import components as columns
 from ironbatch._core import Item
+from ironbatch.batch.names import chosen_names
 from ironbatch.batch.preloaded import split_parts
 from ironbatch.batch.raw import raw_item, raw_take
 from ironbatch.batch.storage import ComponentStorage
@@ -48,11 +49,7 @@ class ItemAccess(ComponentStorage):
 
     def _item_parts(self, item: Item, components: Any) -> dict[str, Any]:
         """Give components of an item by name; see `Item.as_dict`."""
-        if components is None:
-            components = self.components or ()
-        elif isinstance(components, str):
-            components = (components,)
-        return {name: item[name] for name in components}
+        return {name: item[name] for name in chosen_names(components, self.components)}
 
     def _make_places(self) -> dict[Any, int] | None:
         """Make the place of each id, the first one where it repeats; None where that is costly."""

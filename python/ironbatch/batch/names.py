@@ -13,7 +13,7 @@ from typing import Any
 
 from ironbatch.errors import ComponentError
 
-__all__ = ["RESERVED_NAMES", "component_names"]
+__all__ = ["RESERVED_NAMES", "chosen_names", "component_names"]
 
 #: Names that no component may have. The list is frozen: names are never added.
 RESERVED_NAMES = frozenset(
@@ -89,3 +89,25 @@ def component_names(names: str | Iterable[str] | None, owner: str) -> tuple[str,
     if len(set(checked)) != len(checked):
         raise ComponentError(f"{owner}.components repeats a name: {checked}")
     return checked
+
+
+def chosen_names(
+    chosen: str | Iterable[str] | None, every: tuple[str, ...] | None
+) -> tuple[str, ...]:
+    """Give the names that an argument such as ``components=`` chooses.
+
+    Parameters
+    ----------
+    chosen : str or iterable of str, optional
+        A bare string is one name.
+    every : tuple of str or None
+        What is chosen by default.
+
+    Examples
+    --------
+    >>> chosen_names('images', ('images', 'masks')), chosen_names(None, ('images', 'masks'))
+    (('images',), ('images', 'masks'))
+    """
+    if chosen is None:
+        return every or ()
+    return (chosen,) if isinstance(chosen, str) else tuple(chosen)

@@ -38,10 +38,6 @@ def _is_frame(data: Any) -> bool:
     return hasattr(data, "iloc") and hasattr(data, "columns")
 
 
-def _is_series(data: Any) -> bool:
-    return hasattr(data, "iloc") and not hasattr(data, "columns")
-
-
 class Preloaded:
     """Preloaded data of a dataset or a batch, split into its components once.
 
@@ -112,9 +108,6 @@ class Preloaded:
         rows = self._rows(part, index, name)
         if copy:
             rows = copying.deepcopy(rows)
-        kind = type(rows)
-        if kind is columns.Dense or kind is columns.Ragged or kind is columns.Strings:
-            return rows
         return columns.as_component(rows, len(index), name=name, ids=index.indices)
 
     def take(self, index: DatasetIndex, name: str | None, *, copy: bool = False) -> Any:
@@ -168,7 +161,7 @@ class Preloaded:
             If rows and items cannot be brought together.
         """
         part = self.parts[name]
-        if _is_frame(part) or _is_series(part):
+        if hasattr(part, "iloc"):
             return self._table_positions(part, index, name)
         rule = self._rule(_length(part), index, name)
         return index.indices if rule == "id" else index.root_positions
@@ -181,7 +174,7 @@ class Preloaded:
     def _rows(self, part: Any, index: DatasetIndex, name: str | None) -> Any:
         if part is None:
             return None
-        if _is_frame(part) or _is_series(part):
+        if hasattr(part, "iloc"):
             return part.iloc[self._table_positions(part, index, name)]
         positions = self._positions(_length(part), index, name)
         if isinstance(part, list):

@@ -216,7 +216,6 @@ class ComponentStorage(BatchBase):
 
     @_data.setter
     def _data(self, data: Any) -> None:
-        names = self.components
         self.index  # noqa: B018 - completes a batch whose constructor has not called super()
         names = self.components
         if names is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ironbatch.batch.names import chosen_names
+
 if TYPE_CHECKING:
     from ironbatch.batch.storage import ComponentStorage
 
@@ -49,11 +51,7 @@ class ComponentsView:
         components : str or sequence of str, optional
             Which of them; all by default.
         """
-        if components is None:
-            components = self.components
-        elif isinstance(components, str):
-            components = (components,)
-        return {name: self[name] for name in components}
+        return {name: self[name] for name in chosen_names(components, self.components)}
 
     def as_tuple(
         self, components: str | tuple[str, ...] | list[str] | None = None
