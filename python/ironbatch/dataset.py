@@ -13,7 +13,7 @@ from ironbatch.batch import Batch
 from ironbatch.batch.preloaded import Addressing, Preloaded
 from ironbatch.errors import UnknownIdError
 from ironbatch.index import Baseset, DatasetIndex
-from ironbatch.index.iteration import IterState
+from ironbatch.index.iteration import IterState, refuse_misspelt
 from ironbatch.random import make_rng, stream_key
 
 if TYPE_CHECKING:
@@ -256,6 +256,8 @@ class Dataset(Baseset):
             At the call, as `DatasetIndex.gen_batch` does.
         """
         state = kwargs.pop("iter_params", None) or IterState()
+        if kwargs:
+            refuse_misspelt(kwargs, self.batch_class)
         batches = super().gen_batch(
             batch_size,
             shuffle,

@@ -126,3 +126,17 @@ def test_the_demo_without_scikit_learn_says_what_to_install(tmp_path, monkeypatc
     with pytest.raises(ironbatch.MissingPackageError, match=r"ironbatch\[demo\]"):
         main(["demo", "--dir", str(tmp_path / "files")])
     assert not Path(tmp_path / "files").exists()
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    python = f"{sys.executable} -m ironbatch info"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {python} | head -1"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(ironbatch.__file__).parents[1])},
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""

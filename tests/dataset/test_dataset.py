@@ -316,3 +316,23 @@ def test_a_batch_of_ids_of_two_types():
 
 def test_a_batch_of_ids_that_are_tuples():
     assert Dataset([(1, 2), (3, 4)]).create_batch([(3, 4)]).indices.tolist() == [(3, 4)]
+
+
+def test_a_misspelt_option_of_a_run_is_refused():
+    with pytest.raises(TypeError, match=r"'n_epoch'.*did you mean 'n_epochs'"):
+        Dataset(4).gen_batch(2, n_epoch=3)
+    with pytest.raises(TypeError, match=r"'shufle'.*did you mean 'shuffle'"):
+        Dataset(4).p.run(2, shufle=True)
+
+
+def test_what_the_batch_class_names_is_no_misspelling():
+    class Named(Batch):
+        def __init__(self, *args, n_epoch=None, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.n_epoch = n_epoch
+
+    assert [batch.n_epoch for batch in Dataset(4, Named).gen_batch(2, n_epochs=1, n_epoch=3)] == [
+        3,
+        3,
+    ]
+    assert [batch.speed for batch in Dataset(4).gen_batch(4, n_epochs=1, speed=2)] == [2]

@@ -121,3 +121,8 @@ def test_dump_of_several_into_one_array() -> None:
         batch.dump({"images": np.zeros((10, 4))})
     with pytest.raises(ValueError, match="give dst="):
         batch.dump()
+
+
+def test_dump_by_id_needs_integer_ids() -> None:
+    with pytest.raises(ValueError, match=r"addressing='id' needs integer ids.*'a'"):
+        plain([5, 6], ["a", "b"]).dump(np.zeros(2), addressing="id")

@@ -160,11 +160,7 @@ class Preloaded:
         ComponentError
             If rows and items cannot be brought together.
         """
-        part = self.parts[name]
-        if hasattr(part, "iloc"):
-            return self._table_positions(part, index, name)
-        rule = self._rule(_length(part), index, name)
-        return index.indices if rule == "id" else index.root_positions
+        return self._positions_in(self.parts[name], index, name)
 
     def fits(self, n: int) -> bool:
         """Whether every part has this many rows, so far as their numbers are known."""
@@ -174,14 +170,19 @@ class Preloaded:
     def _rows(self, part: Any, index: DatasetIndex, name: str | None) -> Any:
         if part is None:
             return None
+        positions = self._positions_in(part, index, name)
         if hasattr(part, "iloc"):
-            return part.iloc[self._table_positions(part, index, name)]
-        positions = self._positions(_length(part), index, name)
+            return part.iloc[positions]
         if isinstance(part, list):
             return [part[position] for position in positions]
         if isinstance(part, np.ndarray | columns.Ragged | columns.Strings | columns.Bytes):
             return columns.take(part, positions)
         return part[positions]
+
+    def _positions_in(self, part: Any, index: DatasetIndex, name: str | None) -> Any:
+        if hasattr(part, "iloc"):
+            return self._table_positions(part, index, name)
+        return self._positions(_length(part), index, name)
 
     def _positions(
         self, length: int | None, index: DatasetIndex, name: str | None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 
 from ironbatch.index.order import OrderName, PlacesOf, make_order, order_from_state
 
-__all__ = ["IterState", "Part", "Plan", "make_plan", "refuse_unknown"]
+__all__ = ["IterState", "Part", "Plan", "make_plan", "refuse_misspelt", "refuse_unknown"]
 
 
 class Plan(NamedTuple):
@@ -82,6 +84,42 @@ def refuse_unknown(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         raise TypeError(f"the batches of an index take no keyword {name!r}")
     if args:
         raise TypeError(f"the batches of an index take no further argument {args[0]!r}")
+
+
+_SPELLINGS = (
+    "batch_size",
+    "drop_last",
+    "ignore_exceptions",
+    "n_epochs",
+    "n_iters",
+    "notifier",
+    "prefetch",
+    "shuffle",
+)
+
+
+def refuse_misspelt(names: Iterable[str], batch_class: Any) -> None:
+    """Refuse keywords for batches that are nearly an option of the run.
+
+    Batches take any keyword as an attribute, so that a run with ``n_epoch=3`` would silently be of
+    another length. What the batch class names itself, as a component or in its constructor, passes.
+
+    Raises
+    ------
+    TypeError
+        If a keyword is such; the message says which option it may stand for.
+    """
+    for name in names:
+        near = get_close_matches(name, _SPELLINGS, n=1, cutoff=0.85)
+        if not near or name in _SPELLINGS:
+            continue
+        components = getattr(batch_class, "components", None) or ()
+        if name in components or name in inspect.signature(batch_class).parameters:
+            continue
+        raise TypeError(
+            f"{name!r} is no option of a run; did you mean {near[0]!r}? To hand it to the batches "
+            f"as an attribute, name it in the constructor of {batch_class.__name__}"
+        )
 
 
 def _integer(name: str, value: Any) -> int:

@@ -9,6 +9,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from ironbatch._core import BatchBase
+from ironbatch.index.iteration import refuse_misspelt
 from ironbatch.namedexpr import Scope, eval_expr
 from ironbatch.pipeline.declarations import Declarations
 from ironbatch.pipeline.executor import Run, RunOptions
@@ -151,6 +153,8 @@ class Running(Declarations):
         if notifier is not None and kwargs.get("bar") is None:
             kwargs["bar"] = notifier
         options = {name: kwargs.pop(name) for name in _OPTIONS & kwargs.keys()}
+        if kwargs:
+            refuse_misspelt(kwargs, getattr(self.dataset, "batch_class", BatchBase))
         if options.get("batch_size") is None:
             raise TypeError("a run needs a batch_size; give it here or in run_later")
         if not endless:
