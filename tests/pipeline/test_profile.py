@@ -1,6 +1,9 @@
+import pickle
+import time
+
 import pytest
 
-from ironbatch import B, V
+from ironbatch import B, Pipeline, V
 
 
 @pytest.mark.parametrize("prefetch", [0, 3])
@@ -37,3 +40,99 @@ def test_without_profile_nothing_is_measured(dataset):
 def test_waiting_of_a_fast_consumer_shows(dataset):
     profile = dataset.p.wait(0.02).run(5, profile=True).profile
     assert profile.waited > 0.03
+
+
+@pytest.mark.parametrize("prefetch", [{}, {"prefetch": 2}, {"prefetch": 2, "target": "mpc"}])
+def test_bytes_before_and_after_an_action(dataset, prefetch):
+    profile = dataset.p.wait(0).scale(2).wait(0).run(5, profile=True, **prefetch).profile
+    _, before, scale, after = profile.actions
+    assert (before.bytes_in, before.bytes_out) == (0, 0)
+    assert (scale.bytes_in, scale.bytes_out) == (0, 80)
+    assert (after.bytes_in, after.bytes_out) == (80, 80)
+
+
+def test_waiting_for_ones_turn_is_not_being_busy(dataset):
+    pipeline = dataset.p.init_variable("n", 0).wait_longer_first().update(V("n"), V("n") + 1)
+    update = pipeline.run(1, prefetch=4, profile=True).profile.actions[2]
+    assert update.waiting > 0.02
+    assert update.seconds < update.waiting
+
+
+def test_waiting_for_a_lock_is_not_being_busy(dataset):
+    pipeline = dataset.p.init_lock().acquire_lock().wait(0.02).release_lock()
+    acquire = pipeline.run(5, prefetch=2, profile=True).profile.actions[1]
+    assert acquire.waiting > 0.01
+    assert acquire.seconds < acquire.waiting
+
+
+def test_a_nested_pipeline_is_busy_with_itself_only(dataset):
+    nested = Pipeline().wait(0.02).scale(2)
+    profile = (dataset.p.wait(0) + nested * 2).run(5, profile=True).profile
+    names = {action.path: action for action in profile.actions}
+    (outer,) = (action for action in profile.actions if action.name == "pipeline")
+    inner = names[f"{outer.path}/0.wait"]
+    assert (outer.calls, inner.calls) == (2, 4)
+    assert inner.seconds >= 0.08
+    assert outer.seconds < inner.seconds / 2
+
+
+def test_actions_before_rebatch_are_profiled_too(dataset):
+    profile = dataset.p.wait(0.01).rebatch(5).scale(2).run(2, profile=True).profile
+    assert [(one.path, one.calls) for one in profile.actions] == [
+        ("rebatch/", 5),
+        ("rebatch/0.wait", 5),
+        ("0.scale", 2),
+    ]
+    assert (profile.batches, profile.items) == (2, 10)
+
+
+def test_where_a_sleeping_action_spends_its_time(dataset):
+    wait = dataset.p.wait(0.05).run(5, profile=True).profile.actions[1]
+    assert wait.blocked + wait.gil > 0.08
+    assert wait.cpu < 0.02
+
+
+def test_where_a_computing_action_spends_its_time(dataset):
+    def compute(batch):
+        end = time.thread_time() + 0.05
+        while time.thread_time() < end:
+            pass
+
+    call = dataset.p.call(compute, B()).run(5, profile=True).profile.actions[1]
+    assert 0.1 <= call.cpu <= call.seconds + 0.001
+
+
+def test_an_action_that_raises_counts_as_failed(dataset):
+    pipeline = dataset.p.fail_at(0).scale()
+    profile = pipeline.run(5, profile=True, ignore_exceptions=True).profile
+    _, fail, scale = profile.actions
+    assert (fail.calls, fail.failed, scale.calls) == (1, 1, 1)
+
+
+def test_a_profile_can_be_read_while_the_run_goes_on(dataset):
+    pipeline = dataset.p.wait(0.01)
+    batches = pipeline.gen_batch(5, profile=True)
+    next(batches)
+    assert pipeline.profile.batches == 1
+    assert pipeline.profile.seconds >= pipeline.profile.waited >= 0.01
+    assert "1 batches" in str(pipeline.profile)
+    batches.close()
+
+
+def test_a_profile_pickles(dataset):
+    profile = dataset.p.wait(0).run(5, prefetch=2, profile=True).profile
+    again = pickle.loads(pickle.dumps(profile))
+    assert again.as_dict() == profile.as_dict()
+    assert len(again.records) == 2
+
+
+def test_an_unknown_level_is_refused_at_the_call(dataset):
+    with pytest.raises(ValueError, match="'fast'"):
+        dataset.p.gen_batch(5, profile="fast")
+
+
+@pytest.mark.parametrize("profile", [False, True])
+def test_the_time_of_a_run_is_known(dataset, profile):
+    pipeline = dataset.p.wait(0.02)
+    assert pipeline.run_time is None
+    assert 0.04 <= pipeline.run(5, profile=profile).run_time < 10

@@ -28,8 +28,8 @@ class Scope:
         Place of the batch in the order of the run, from 0.
     turns : Turns or None
         Keeps batches in order where several travel at once.
-    times : list of float or None
-        Seconds spent in each step, when they are measured.
+    record : BatchRecord or None
+        What the batch costs, when that is measured.
     per_item : bool
         Whether random expressions give a value for each item at the moment: they are inside `P`.
     discarded : bool
@@ -45,9 +45,9 @@ class Scope:
         "per_item",
         "pipeline",
         "position",
+        "record",
         "stream_key",
         "ticket",
-        "times",
         "total",
         "turns",
     )
@@ -67,7 +67,7 @@ class Scope:
         self.stream_key = stream_key
         self.ticket = iteration - 1
         self.turns: Any = None
-        self.times: list[float] | None = None
+        self.record: Any = None
         self.per_item = False
         self.discarded = False
         self.locks: list[tuple[Any, Any]] = []

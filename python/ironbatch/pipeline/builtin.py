@@ -91,7 +91,11 @@ class Acquire(PlannedStep):
         """Take the lock; it is released when the batch ends, at the latest."""
         (name,), _ = self.arguments(batch, scope)
         lock = scope.pipeline.variables.lock(name)
-        lock.acquire()
+        if scope.record is None:
+            lock.acquire()
+        else:
+            with scope.record.waiting():
+                lock.acquire()
         scope.locks.append((name, lock))
         return batch
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,9 @@ from ironbatch.errors import EmptyBatchSequence, SkipBatchException, StopPipelin
 from ironbatch.namedexpr import Scope
 from ironbatch.pipeline.plan import Plan, attach
 from ironbatch.pipeline.prefetch import Prefetch, depth_of
-from ironbatch.pipeline.profile import ActionTime, Profile
+from ironbatch.pipeline.profile import Profile, Recorder, profile_level
 from ironbatch.pipeline.progress import make_progress
+from ironbatch.pipeline.recording import BatchRecord, TimedTurns
 from ironbatch.pipeline.turns import RunClosedError, Turns
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class RunOptions:
     bar: Any = None
     seed: Any = None
     ignore_exceptions: bool = False
-    profile: bool = False
+    profile: Any = False
     batch_kwargs: dict[str, Any] = field(default_factory=dict)
 
 
@@ -87,10 +88,7 @@ class Run:
         self.ignore = bool(options.ignore_exceptions)
         self.total: int | None = None
         seed = options.shuffle if options.seed is None else options.seed
-        self.profile: Profile | None = None
-        if options.profile:
-            self.profile = Profile(actions=[ActionTime("create_batch", "")])
-            self.profile.actions += [ActionTime(step.name, step.path) for step in self.plan.steps]
+        self.recorder = self._make_recorder()
         if pipeline.rebatched is None:
             self.dataset = pipeline.dataset
             if self.dataset is None:
@@ -100,9 +98,23 @@ class Run:
             self.source = self._views()
         else:
             self.dataset = None
-            self.source = pipeline.rebatched.batches(options, self.owner)
+            feeding = None if self.recorder is None else self.recorder.feeding()
+            self.source = pipeline.rebatched.batches(replace(options, profile=feeding), self.owner)
+        if self.recorder is not None:
+            self.recorder.declare(self.plan.steps, self.dataset is not None)
         self.stream_key = stream_key(seed)
         self.remote = self._make_remote(pipeline)
+
+    def _make_recorder(self) -> Recorder | None:
+        """Give what measures the run, if it is measured."""
+        options = self.options
+        if isinstance(options.profile, Recorder):
+            return options.profile
+        level = profile_level(options.profile)
+        if not level:
+            return None
+        target = "mpc" if options.target in ("mpc", "m") else "threads"
+        return Recorder(Profile(prefetch=self.depth, target=target), level)
 
     def _make_remote(self, pipeline: Any) -> Remote | None:
         """Give what makes batches in worker processes, if that is where they are made.
@@ -145,26 +157,28 @@ class Run:
             yield ticket, position, part
             position += len(part)
 
-    def work(self, task: tuple[int, int, Any]) -> tuple[Any, list[float] | None]:
+    def work(self, task: tuple[int, int, Any]) -> tuple[Any, BatchRecord | None]:
         """Make one batch and take it through the pipeline; in whatever thread."""
         ticket, position, part = task
         scope = Scope(self.owner, ticket + 1, self.total, position, self.stream_key)
         scope.turns = self.turns
-        times: list[float] | None = None
-        if self.profile is not None:
-            times = scope.times = [-1.0] * len(self.profile.actions)
+        record: BatchRecord | None = None
+        if self.recorder is not None:
+            record = scope.record = self.recorder.record(ticket)
+            if self.turns is not None:
+                scope.turns = TimedTurns(self.turns, record)
         try:
             if self.remote is not None:
-                return self._send_out(self.remote, part, scope, times), times
-            return self._carry_out(part, scope, times), times
+                return self._send_out(self.remote, part, scope), record
+            return self._carry_out(part, scope), record
         except (StopPipeline, RunClosedError):
             self._end_with(ticket)
-            return STOPPED, times
+            return STOPPED, record
         except SkipBatchException:
-            return SKIPPED, times
+            return SKIPPED, record
         except Exception:
             if self.ignore:
-                return SKIPPED, times
+                return SKIPPED, record
             self._end_with(ticket)
             raise
         finally:
@@ -172,49 +186,43 @@ class Run:
                 lock.release()
             if self.turns is not None:
                 self.turns.end(ticket)
+            if record is not None:
+                record.finish()
 
     def _end_with(self, ticket: int) -> None:
         """Keep batches after this one from changing what they share: nobody will see them."""
         if self.turns is not None:
             self.turns.stop(ticket)
 
-    def _carry_out(self, part: Any, scope: Scope, times: list[float] | None) -> Any:
-        began = perf_counter() if times is not None else 0.0
+    def _carry_out(self, part: Any, scope: Scope) -> Any:
+        record = scope.record
+        if record is not None and self.dataset is not None:
+            record.enter("")
         if self.dataset is not None:
             batch = self.dataset.create_batch(part, **self.options.batch_kwargs)
         else:
             batch = part
         attach(batch, scope)
-        if times is not None:
-            times[0] = perf_counter() - began
-            scope.times = times[1:]
-            try:
-                batch = self.plan.execute(batch, scope)
-            finally:
-                times[1:] = scope.times
-        else:
-            batch = self.plan.execute(batch, scope)
+        if record is not None:
+            record.made(batch, timed=self.dataset is not None)
+        batch = self.plan.execute(batch, scope)
         return None if scope.discarded else batch
 
-    def _send_out(self, remote: Remote, part: Any, scope: Scope, times: list[float] | None) -> Any:
+    def _send_out(self, remote: Remote, part: Any, scope: Scope) -> Any:
         """Have a worker process make the batch; carry out the last steps here, in order."""
-        batch, scope.discarded, spent = remote.make(scope.ticket, scope.position, part)
+        batch, scope.discarded, away = remote.make(scope.ticket, scope.position, part)
         first = remote.first_at_home
-        if times is not None and spent is not None:
-            times[: len(spent)] = spent
+        if scope.record is not None:
+            scope.record.away = away
         if batch is None:
             return None
         attach(batch, scope)
         if first < len(self.plan.steps):
             turns, scope.turns = scope.turns, None
             turns.wait(id(remote), scope.ticket)
-            if times is not None:
-                scope.times = times[1:]
             try:
                 batch = self.plan.execute(batch, scope, first)
             finally:
-                if times is not None and scope.times is not None:
-                    times[1:] = scope.times
                 turns.leave(id(remote), scope.ticket)
         return None if scope.discarded else batch
 
@@ -230,19 +238,22 @@ class Run:
         return self._consume(results, prefetch)
 
     def _consume(self, results: Iterator[Any], prefetch: Prefetch | None) -> Iterator[Any]:
-        profile, progress = self.profile, self.progress
+        recorder, progress = self.recorder, self.progress
         made = 0
         began = perf_counter()
+        if recorder is not None:
+            recorder.start()
+            self.owner.profile = recorder.profile
         try:
             if progress is not None and hasattr(progress, "start"):
                 progress.start(self.total)
             if not self.feeds:
                 self.owner.before.run(self.owner)
-            asked = perf_counter() if profile is not None else 0.0
-            for batch, times in results:
-                if profile is not None and times is not None:
-                    profile.waited += perf_counter() - asked
-                    profile.add(times)
+            if recorder is not None:
+                recorder.asked()
+            for batch, record in results:
+                if recorder is not None:
+                    recorder.received(record)
                 if batch is STOPPED:
                     break
                 if progress is not None:
@@ -250,12 +261,12 @@ class Run:
                 if batch is SKIPPED:
                     continue
                 made += 1
-                if profile is not None:
-                    profile.batches += 1
-                    profile.items += 0 if batch is None else len(batch)
+                if recorder is not None:
+                    recorder.handed(batch)
                 yield batch
                 batch = None
-                asked = perf_counter() if profile is not None else 0.0
+                if recorder is not None:
+                    recorder.asked()
             if not self.feeds:
                 self.owner.after.run(self.owner)
         finally:
@@ -265,9 +276,10 @@ class Run:
                 prefetch.close()
             if self.turns is not None:
                 self.turns.close()
-            if profile is not None:
-                profile.finish(perf_counter() - began)
-                self.owner.profile = profile
+            if recorder is not None:
+                recorder.finish()
+            if not self.feeds:
+                self.owner.run_time = perf_counter() - began
             if progress is not None:
                 progress.close()
         if made == 0 and not self.feeds:

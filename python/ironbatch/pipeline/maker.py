@@ -11,7 +11,6 @@ import sys
 import traceback
 from functools import reduce
 from importlib import import_module
-from time import perf_counter
 from typing import Any, NoReturn
 
 from ironbatch.batch.copies import Copying
@@ -19,6 +18,7 @@ from ironbatch.errors import ActionError
 from ironbatch.namedexpr import Scope
 from ironbatch.pipeline.models import Models
 from ironbatch.pipeline.plan import Plan, attach
+from ironbatch.pipeline.recording import BatchRecord
 from ironbatch.pipeline.variables import Variables
 
 __all__ = ["DatasetLostError", "Maker", "make_batch", "place_of", "put_together"]
@@ -76,8 +76,8 @@ class Maker:
         Key of its random streams.
     batch_kwargs : dict
         For the constructor of the batches.
-    timed : bool
-        Whether steps are timed.
+    timed : int
+        Whether steps are timed, and from 2 on, functions too.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Maker:
         total: int | None,
         stream_key: tuple[int, int],
         batch_kwargs: dict[str, Any],
-        timed: bool,
+        timed: int,
     ) -> None:
         self.pipeline = pipeline
         self.dataset = dataset
@@ -112,33 +112,31 @@ class Maker:
         Returns
         -------
         tuple
-            Times of the steps or None, whether the batch is discarded, and what `put_together`
+            The record or None, whether the batch is discarded, and what `put_together`
             takes, None for a batch that is not wanted.
         """
         plan = self._planned()
         scope = Scope(self.pipeline, ticket + 1, self.total, position, self.stream_key)
-        times: list[float] | None = None
-        if self.timed:
-            times = [-1.0] * (1 + len(plan.steps))
+        record = scope.record = BatchRecord(ticket, self.timed > 1) if self.timed else None
+        batch: Any = None
         try:
-            began = perf_counter()
+            if record is not None:
+                record.enter("")
             view = self._view(place)
             batch = self.dataset.create_batch(view, **self.batch_kwargs)
             attach(batch, scope)
-            if times is not None:
-                times[0] = perf_counter() - began
-                scope.times = [-1.0] * len(plan.steps)
-                try:
-                    batch = plan.execute(batch, scope)
-                finally:
-                    times[1:] = scope.times
-            else:
-                batch = plan.execute(batch, scope)
+            if record is not None:
+                record.leave(batch)
+            batch = plan.execute(batch, scope)
+            if record is not None:
+                record.finish(batch)
             if scope.discarded and not wanted:
-                return times, True, None
-            return times, scope.discarded, _taken_apart(batch, view, self.dataset)
+                return record, True, None
+            return record, scope.discarded, _taken_apart(batch, view, self.dataset)
         except Exception as error:
-            return times, _portable(error)
+            if record is not None:
+                record.finish(batch)
+            return record, _portable(error)
 
     def _view(self, place: Any) -> Any:
         if not isinstance(place, dict):

@@ -75,6 +75,7 @@ class Pipeline(Running):
         repeat: Any = None,
     ) -> None:
         self.profile = None
+        self.run_time = None
         self._later = None
         self._iterator = None
         self._random = None

@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from difflib import get_close_matches
-from time import perf_counter
 from typing import Any
 
 from ironbatch._core import BatchBase
@@ -305,8 +304,8 @@ class Plan:
         Batch
             What the last action returned.
         """
-        if scope.times is not None:
-            return self._execute_timed(batch, scope, scope.times, first)
+        if scope.record is not None:
+            return self._execute_timed(batch, scope, scope.record, first)
         step: Any = None
         attributes = batch.__dict__
         try:
@@ -328,27 +327,27 @@ class Plan:
             raise
         return batch
 
-    def _execute_timed(self, batch: Any, scope: Scope, times: list[float], first: int = 0) -> Any:
+    def _execute_timed(self, batch: Any, scope: Scope, record: Any, first: int = 0) -> Any:
         step: Any = None
         attributes = batch.__dict__
         try:
-            for place, step in enumerate(self.steps[first:], first):
+            for step in self.steps[first:]:
                 attributes["_action_path"] = step.path
                 attributes["_action_calls"] = 0
-                scope.times = None
-                turn = _Turn(step, scope, step.ordered)
-                with turn:
-                    began = perf_counter()
-                    result = step.run(batch, scope)
-                    times[place] = perf_counter() - began
+                record.enter(step.path)
+                try:
+                    with _Turn(step, scope, step.ordered):
+                        result = step.run(batch, scope)
+                except BaseException:
+                    record.leave(batch, failed=True)
+                    raise
+                record.leave(result)
                 if result is not batch:
                     batch = adopt(result, batch, scope, step)
                     attributes = batch.__dict__
         except Exception as error:
             _explain(error, step, scope)
             raise
-        finally:
-            scope.times = times
         return batch
 
 

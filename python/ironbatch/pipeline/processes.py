@@ -102,7 +102,7 @@ class Remote:
         self.dataset = run.dataset
         self.total = run.total
         self.batch_kwargs = run.options.batch_kwargs
-        self.timed = bool(run.options.profile)
+        self.timed = 0 if run.recorder is None else run.recorder.level
         self.steps = pipeline.steps
         batch_class = getattr(self.dataset, "batch_class", None)
         if batch_class is None:
@@ -153,6 +153,7 @@ class Remote:
             _dataset=self.dataset,
             _later=None,
             profile=None,
+            run_time=None,
             steps=steps,
             rebatched=None,
             _declared_models=Models(),
@@ -184,7 +185,7 @@ class Remote:
 
         Returns
         -------
-        batch, discarded, times
+        batch, discarded, record
             The batch, None if it is discarded and no step here asks for it.
 
         Raises
@@ -204,7 +205,7 @@ class Remote:
             if definition is None:
                 raise RuntimeError("the run was not prepared")
             try:
-                times, *rest = self._ask(definition, ticket, task, view)
+                record, *rest = self._ask(definition, ticket, task, view)
                 break
             except _UnknownThereError as error:
                 self._send_by_value(definition, error)
@@ -212,7 +213,7 @@ class Remote:
             raise self._error(*rest[0])
         discarded, parts = rest
         batch = None if parts is None else put_together(parts, view, self.dataset)
-        return batch, discarded, times
+        return batch, discarded, record
 
     def _error(self, encoded: Any, text: str) -> BaseException:
         error: BaseException = encoded if isinstance(encoded, BaseException) else decode(encoded)

@@ -39,7 +39,7 @@ class Rebatched:
         """Run the pipeline and give the new batches."""
         from ironbatch.pipeline.executor import Run
 
-        inner = Run(self.pipeline, replace(options, bar=None, profile=False), owner=owner)
+        inner = Run(self.pipeline, replace(options, bar=None), owner=owner)
         size = int(eval_expr(self.batch_size, pipeline=owner))
         if size < 1:
             raise ValueError(f"rebatch needs a batch_size of at least 1, got {size}")

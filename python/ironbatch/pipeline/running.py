@@ -27,6 +27,7 @@ class Running(Declarations):
 
     dataset: Any
     profile: Profile | None
+    run_time: float | None
     _later: tuple[tuple[Any, ...], dict[str, Any]] | None
     _iterator: Iterator[Any] | None
     _random: Any
@@ -61,8 +62,9 @@ class Running(Declarations):
             Seed of the random numbers of actions; that of `shuffle` by default.
         ignore_exceptions : bool
             Drop batches whose actions fail.
-        profile : bool
-            Measure how long each action takes; see the attribute `profile` after the run.
+        profile : bool, 2 or 'detailed'
+            Measure where the time goes, see `report`, `trace`, `profile_info` and the attribute
+            `profile`; with 2 or 'detailed' functions are timed too, by `cProfile`.
         reset : str, list of str, optional
             What starts anew: 'iter' (by default), 'vars', 'models', 'all'.
         **kwargs
