@@ -6,7 +6,9 @@ import sys
 from typing import Any
 
 from ironbatch._core import BatchBase
-from ironbatch.namedexpr import NamedExpression, Scope, evaluate
+from ironbatch.namedexpr import Scope, evaluate
+from ironbatch.pipeline import metrics  # noqa: F401 - registers gather_metrics
+from ironbatch.pipeline.models import method_of
 from ironbatch.pipeline.plan import PlannedStep, step_kind
 from ironbatch.pipeline.save import save_output
 
@@ -122,57 +124,47 @@ class Release(PlannedStep):
 
 class _OfModel(PlannedStep):
     ordered = True
+    method = ""
 
-    def model(self, batch: Any, scope: Scope) -> tuple[str, Any, tuple[Any, ...], dict[str, Any]]:
-        """Give name and object of the model, and the other arguments."""
+    def run(self, batch: Any, scope: Scope) -> Any:
+        """Call the method of the model and store what it returns."""
         (name, *args), kwargs = self.arguments(batch, scope)
-        return name, scope.pipeline.get_model_by_name(name, batch=batch), tuple(args), kwargs
+        model = scope.pipeline.get_model_by_name(name, batch=batch)
+        try:
+            output = method_of(model, name, self.method)(*args, **kwargs)
+        except Exception as error:
+            error.add_note(f"in {self.method} of model {name!r}")
+            raise
+        save_output(output, self.step.save_to, batch, scope)
+        return batch
 
 
 @step_kind("train_model")
 class Train(_OfModel):
     """``train_model(name, *args, **kwargs)``."""
 
-    def run(self, batch: Any, scope: Scope) -> Any:
-        """Train on the batch and store what the model returns."""
-        name, model, args, kwargs = self.model(batch, scope)
-        output = _method(model, name, "train")(*args, **kwargs)
-        save_output(output, self.step.save_to, batch, scope)
-        return batch
+    method = "train"
 
 
 @step_kind("predict_model")
 class Predict(_OfModel):
     """``predict_model(name, *args, **kwargs)``."""
 
-    def run(self, batch: Any, scope: Scope) -> Any:
-        """Predict for the batch and store what the model returns."""
-        name, model, args, kwargs = self.model(batch, scope)
-        output = _method(model, name, "predict")(*args, **kwargs)
-        save_output(output, self.step.save_to, batch, scope)
-        return batch
+    method = "predict"
 
 
 @step_kind("save_model")
 class Save(_OfModel):
     """``save_model(name, path)``."""
 
-    def run(self, batch: Any, scope: Scope) -> Any:
-        """Let the model save itself."""
-        name, model, args, kwargs = self.model(batch, scope)
-        _method(model, name, "save")(*args, **kwargs)
-        return batch
+    method = "save"
 
 
 @step_kind("load_model")
 class Load(_OfModel):
     """``load_model(name, path)``."""
 
-    def run(self, batch: Any, scope: Scope) -> Any:
-        """Let the model load itself."""
-        name, model, args, kwargs = self.model(batch, scope)
-        _method(model, name, "load")(*args, **kwargs)
-        return batch
+    method = "load"
 
 
 @step_kind("import_model")
@@ -187,12 +179,3 @@ class Import(PlannedStep):
         if name not in scope.pipeline.models:
             scope.pipeline.models.import_from(name, source, batch)
         return batch
-
-
-def _method(model: Any, name: str, what: str) -> Any:
-    method = getattr(model, what, None)
-    if method is None or isinstance(model, NamedExpression):
-        raise TypeError(
-            f"model {name!r} is of type {type(model).__name__}, which has no method {what!r}"
-        )
-    return method

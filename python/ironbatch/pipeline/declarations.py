@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from ironbatch.config import Config
 from ironbatch.namedexpr import eval_expr
-from ironbatch.pipeline.models import Models
+from ironbatch.pipeline.models import Models, method_of, naming
 from ironbatch.pipeline.variables import Variables
 
 __all__ = ["Declarations"]
@@ -19,7 +19,8 @@ class Declarations:
     variables: Variables
     models: Models
     config: Config
-    _declared_models: Models
+    before: Any
+    after: Any
 
     # Configuration
 
@@ -168,36 +169,39 @@ class Declarations:
         config: Any = None,
         source: Any = None,
     ) -> Self:
-        """Declare a model.
+        """Declare a model, in the place of an earlier one of that name.
 
         Parameters
         ----------
         name : str
             Its name.
         model_class : callable or NamedExpression
-            Called as ``model_class(config=config)``; see `ironbatch.pipeline.models.Model`.
+            Called as ``model_class(config=config)``; see `ironbatch.models.Model`. By default the
+            option ``'model_class'`` of `config`, or ``'<name>/model_class'`` or ``'model_class'``
+            of the config of the pipeline.
         mode : {'static', 'dynamic'}
             Make it now, or when a batch first uses it.
         config : Config, dict or NamedExpression
             For the class; a dynamic model's may hold expressions of the first batch.
-        source : Pipeline, optional
-            Share the model of that name with another pipeline instead.
+        source : Pipeline, model or NamedExpression, optional
+            Share the model of that name with another pipeline, or an object, instead.
 
         Raises
         ------
         ValueError
-            If the mode is unknown.
+            If the mode is unknown, or nothing says what the class is.
         """
-        if source is not None:
-            self.models.import_from(name, source)
-        else:
-            if model_class is None:
+        if model_class is None and source is None:
+            from_config = None
+            if isinstance(config, Config | dict):
+                config = Config(config).copy()
+                from_config = config.pop("model_class", None)
+            if from_config is None:
                 from_config = self.config.get(f"{name}/model_class", self.config.get("model_class"))
-                if from_config is None:
-                    raise ValueError(f"model {name!r} needs a model_class")
-                model_class = from_config
-            self.models.add(name, model_class, mode, config, self)
-        self._declared_models = self.models.copy()
+            if from_config is None:
+                raise ValueError(f"model {name!r} needs a model_class")
+            model_class = from_config
+        self.models.add(name, model_class, mode, config, self, source)
         return self
 
     def get_model_by_name(self, name: str, batch: Any = None) -> Any:
@@ -228,10 +232,47 @@ class Declarations:
         ValueError
             If there is none or more than one.
         """
-        names = list(self.models._models)
+        names = self.models.names()
         if len(names) != 1:
             raise ValueError(f"the pipeline has {len(names)} models, so ask for one by name")
         return self.get_model_by_name(names[0])
+
+    def save_model_once(self, name: str, *args: Any, **kwargs: Any) -> Self:
+        """Let a model save itself after each run; declared in place."""
+        self.after.save_model(name, *args, **kwargs)
+        return self
+
+    def load_model_once(self, name: str, *args: Any, **kwargs: Any) -> Self:
+        """Let a model load itself before each run; declared in place."""
+        self.before.load_model(name, *args, **kwargs)
+        return self
+
+    def save_model_now(self, name: str, *args: Any, batch: Any = None, **kwargs: Any) -> Self:
+        """Let a model save itself.
+
+        Parameters
+        ----------
+        name : str
+            The model.
+        *args, **kwargs
+            For its method `save`; expressions among them are computed.
+        batch : Batch, optional
+            What they are about.
+        """
+        return self._call_model("save", name, args, kwargs, batch)
+
+    def load_model_now(self, name: str, *args: Any, batch: Any = None, **kwargs: Any) -> Self:
+        """Let a model load itself; see `save_model_now`."""
+        return self._call_model("load", name, args, kwargs, batch)
+
+    def _call_model(
+        self, what: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], batch: Any
+    ) -> Self:
+        model = self.get_model_by_name(name, batch)
+        with naming(f"in {what} of model {name!r}"):
+            args, kwargs = self.eval_expr((args, kwargs), batch)
+            method_of(model, name, what)(*args, **kwargs)
+        return self
 
     def eval_expr(self, expr: Any, batch: Any = None) -> Any:
         """Compute named expressions for this pipeline."""

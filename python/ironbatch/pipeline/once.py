@@ -56,10 +56,15 @@ class OncePipeline:
         return self._add(Step("init_lock", (name,), kind="init_lock"))
 
     def init_model(
-        self, name: str, model_class: Any = None, mode: str = "dynamic", config: Any = None
+        self,
+        name: str,
+        model_class: Any = None,
+        mode: str = "dynamic",
+        config: Any = None,
+        source: Any = None,
     ) -> OncePipeline:
         """Make a model at each run."""
-        args = (name, model_class, mode, config)
+        args = (name, model_class, mode, config, source)
         return self._add(Step("init_model", args, kind="init_model"))
 
     def import_model(self, name: str, source: Any) -> OncePipeline:
@@ -101,8 +106,7 @@ class OncePipeline:
 
     def _carry_out(self, step: Step, pipeline: Any, scope: Scope) -> None:
         if step.kind == "init_model":
-            name, model_class, mode, config = step.args
-            pipeline.models.add(name, model_class, mode, config, pipeline)
+            pipeline.init_model(*step.args)
             return
         args = evaluate(step.args, None, scope)
         kwargs = evaluate(step.kwargs, None, scope) if step.kwargs else {}
@@ -120,5 +124,4 @@ class OncePipeline:
             case "import_model":
                 pipeline.models.import_from(args[0], args[1])
             case _:
-                model = pipeline.get_model_by_name(args[0])
-                getattr(model, step.kind)(*args[1:], **kwargs)
+                pipeline._call_model(step.kind, args[0], args[1:], kwargs, None)

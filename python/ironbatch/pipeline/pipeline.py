@@ -10,6 +10,7 @@ from typing import Any, Self
 from ironbatch.config import Config
 from ironbatch.namedexpr import NamedExpression
 from ironbatch.pipeline import builtin  # noqa: F401 - registers the built-in steps
+from ironbatch.pipeline.model_steps import ModelSteps
 from ironbatch.pipeline.models import Models
 from ironbatch.pipeline.once import OncePipeline
 from ironbatch.pipeline.plan import unknown_action
@@ -21,7 +22,7 @@ from ironbatch.pipeline.variables import Variables
 __all__ = ["Pipeline"]
 
 
-class Pipeline(Running):
+class Pipeline(ModelSteps, Running):
     """A chain of actions that is written now and carried out later, batch by batch.
 
     Adding an action gives a new pipeline and leaves this one as it is; variables, models, the
@@ -86,7 +87,6 @@ class Pipeline(Running):
             self.namespaces: tuple[Any, ...] = ()
             self.variables = Variables(strict)
             self.models = Models()
-            self._declared_models = self.models.copy()
             self.before = OncePipeline(self)
             self.after = OncePipeline(self)
             self.rebatched: Rebatched | None = None
@@ -98,7 +98,6 @@ class Pipeline(Running):
             self.steps = pipeline.steps if actions is None else tuple(actions)
             self.namespaces = pipeline.namespaces
             self.models = pipeline.models.copy()
-            self._declared_models = pipeline._declared_models.copy()
             self.before = OncePipeline(self)
             self.before.steps = pipeline.before.steps
             self.after = OncePipeline(self)
@@ -232,38 +231,6 @@ class Pipeline(Running):
         """Let the next batch pass."""
         return self._with(Step("release_lock", (name,), kind="release_lock"))
 
-    # Models
-
-    def train_model(self, name: str, *args: Any, save_to: Any = None, **kwargs: Any) -> Self:
-        """Train a model on each batch, in the order of batches.
-
-        Parameters
-        ----------
-        name : str
-            The model.
-        *args, **kwargs
-            For its method `train`; usually expressions such as ``B.images``.
-        save_to : NamedExpression, optional
-            Where what it returns goes.
-        """
-        return self._with(Step("train_model", (name, *args), kwargs, "train_model", save_to))
-
-    def predict_model(self, name: str, *args: Any, save_to: Any = None, **kwargs: Any) -> Self:
-        """Predict with a model for each batch; see `train_model`."""
-        return self._with(Step("predict_model", (name, *args), kwargs, "predict_model", save_to))
-
-    def save_model(self, name: str, *args: Any, **kwargs: Any) -> Self:
-        """Let a model save itself after each batch; ``after.save_model`` does it once."""
-        return self._with(Step("save_model", (name, *args), kwargs, "save_model"))
-
-    def load_model(self, name: str, *args: Any, **kwargs: Any) -> Self:
-        """Let a model load itself before each batch; ``before.load_model`` does it once."""
-        return self._with(Step("load_model", (name, *args), kwargs, "load_model"))
-
-    def import_model(self, name: str, source: Any) -> Self:
-        """Share a model of another pipeline, or an object that is one, from the first batch on."""
-        return self._with(Step("import_model", (name, source), kind="import_model"))
-
     # Other sizes
 
     def rebatch(
@@ -299,7 +266,6 @@ class Pipeline(Running):
         result.config = other.config + result.config
         result.variables.merge(other.variables, result)
         result.models.merge(other.models)
-        result._declared_models.merge(other._declared_models)
         result.before.steps = [*self.before.steps, *other.before.steps]
         result.after.steps = [*self.after.steps, *other.after.steps]
         result.namespaces = (

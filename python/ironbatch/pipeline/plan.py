@@ -17,6 +17,7 @@ from typing import Any
 from ironbatch._core import BatchBase
 from ironbatch.namedexpr import NamedExpression, Scope, evaluate, has_expression
 from ironbatch.pipeline.save import is_private, save_output
+from ironbatch.pipeline.spans import model_spans
 from ironbatch.pipeline.step import Step
 
 __all__ = ["Plan", "PlannedStep", "attach", "step_kind"]
@@ -55,10 +56,14 @@ class PlannedStep:
     plain : bool
         Whether it is one method call with constant arguments: the plan then calls the method
         itself.
+    waits_at, leaves : hashable or None
+        Gates of the span of steps that it begins or ends; see `ironbatch.pipeline.spans`.
     """
 
     plain = False
     ordered = False
+    waits_at: Any = None
+    leaves: Any = None
 
     def __init__(self, step: Step, path: str, pipeline: Any) -> None:
         self.step = step
@@ -112,17 +117,21 @@ class _Turn:
     """Holds a step back until it is the turn of the batch."""
 
     def __init__(self, step: PlannedStep, scope: Scope, needed: bool = True) -> None:
-        self.gate = id(step)
+        self.step = step
         self.scope = scope
         self.turns = scope.turns if needed else None
 
     def __enter__(self) -> None:
         if self.turns is not None:
-            self.turns.wait(self.gate, self.scope.ticket)
+            if self.step.waits_at is not None:
+                self.turns.wait(self.step.waits_at, self.scope.ticket)
+            self.turns.wait(id(self.step), self.scope.ticket)
 
     def __exit__(self, *_: object) -> None:
         if self.turns is not None:
-            self.turns.leave(self.gate, self.scope.ticket)
+            self.turns.leave(id(self.step), self.scope.ticket)
+            if self.step.leaves is not None:
+                self.turns.leave(self.step.leaves, self.scope.ticket)
 
 
 class Action(PlannedStep):
@@ -295,6 +304,10 @@ class Plan:
             if step.proba is not None or step.repeat is not None:
                 planned = _Modified(planned)
             self.steps.append(planned)
+        for first, last in model_spans(pipeline.steps):
+            begin, end = self.steps[first], self.steps[last]
+            begin.ordered = end.ordered = True
+            begin.waits_at = end.leaves = (id(begin), id(end))
 
     def execute(self, batch: Any, scope: Scope, first: int = 0) -> Any:
         """Carry out all steps for one batch, or those from `first` on.

@@ -17,7 +17,6 @@ from weakref import WeakKeyDictionary
 
 from ironbatch.errors import WorkerDiedError
 from ironbatch.pipeline.maker import DatasetLostError, Maker, make_batch, place_of, put_together
-from ironbatch.pipeline.models import Models
 from ironbatch.pipeline.once import OncePipeline
 from ironbatch.pipeline.shared import first_at_home
 from ironbatch.pipeline.turns import RunClosedError
@@ -156,7 +155,6 @@ class Remote:
             run_time=None,
             steps=steps,
             rebatched=None,
-            _declared_models=Models(),
             before=OncePipeline(twin),
             after=OncePipeline(twin),
             # Not what is in them: a namespace may be a module, or `__main__`.

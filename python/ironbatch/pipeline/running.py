@@ -231,7 +231,7 @@ class Running(Declarations):
         ----------
         *what : str, list of str or None
             'iter': `next_batch` begins again; 'vars': variables get their first values; 'models':
-            models are made again; 'all'. Nothing for None.
+            models are made again, imported ones are left as they are; 'all'. Nothing for None.
 
         Raises
         ------
@@ -254,7 +254,7 @@ class Running(Declarations):
             if name in ("vars", "variables", "all"):
                 self.variables.reset(self)
             if name in ("models", "all"):
-                self.models.reset(self._declared_models)
+                self.models.reset(self)
         return self
 
     @property

@@ -29,6 +29,7 @@ _KINDS = {
     "save_model": "saves a model",
     "load_model": "loads a model",
     "import_model": "imports a model",
+    "gather_metrics": "gathers metrics",
 }
 """Why steps of some kinds stay at home."""
 

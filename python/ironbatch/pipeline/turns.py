@@ -7,6 +7,7 @@ batches, so that a run gives the same result with and without prefetch.
 from __future__ import annotations
 
 import threading
+from collections.abc import Hashable
 
 __all__ = ["RunClosedError", "Turns"]
 
@@ -25,14 +26,14 @@ class Turns:
     def __init__(self) -> None:
         # Reentrant: the garbage collector may close an abandoned run inside any of these methods.
         self._changed = threading.Condition(threading.RLock())
-        self._next: dict[int, int] = {}
-        self._passed: dict[int, set[int]] = {}
+        self._next: dict[Hashable, int] = {}
+        self._passed: dict[Hashable, set[int]] = {}
         self._ended: set[int] = set()
         self._ended_below = 0
         self._closed = False
         self._last: float = float("inf")
 
-    def wait(self, gate: int, ticket: int) -> None:
+    def wait(self, gate: Hashable, ticket: int) -> None:
         """Wait until it is the turn of batch `ticket` at a gate.
 
         Raises
@@ -46,7 +47,7 @@ class Turns:
             if self._closed or ticket > self._last:
                 raise RunClosedError
 
-    def _first(self, gate: int) -> int:
+    def _first(self, gate: Hashable) -> int:
         passed = self._passed.setdefault(gate, set())
         first = max(self._next.get(gate, 0), self._ended_below)
         while first in passed or first in self._ended:
@@ -55,7 +56,7 @@ class Turns:
         self._next[gate] = first
         return first
 
-    def leave(self, gate: int, ticket: int) -> None:
+    def leave(self, gate: Hashable, ticket: int) -> None:
         """Let the next batch through a gate."""
         with self._changed:
             self._passed.setdefault(gate, set()).add(ticket)

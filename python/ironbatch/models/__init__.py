@@ -1,0 +1,36 @@
+"""Models for pipelines: what one is, adapters for libraries, and metrics."""
+
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from ironbatch.models.protocol import Model
+
+if _TYPE_CHECKING:
+    from ironbatch.models.metrics import ClassificationMetrics, SegmentationMetrics
+    from ironbatch.models.sklearn_model import SklearnModel
+
+__all__ = [
+    "ClassificationMetrics",
+    "Model",
+    "SegmentationMetrics",
+    "SklearnModel",
+]
+
+_LAZY = {
+    "ClassificationMetrics": "ironbatch.models.metrics",
+    "SegmentationMetrics": "ironbatch.models.metrics",
+    "SklearnModel": "ironbatch.models.sklearn_model",
+}
+
+
+def __getattr__(name: str) -> object:
+    # A pipeline imports the protocol; the rest is imported by those who use it.
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
