@@ -140,6 +140,19 @@ def test_arguments_of_the_run_win_over_those_kept(dataset):
     assert [len(batch) for batch in later.gen_batch(batch_size=10)] == [10]
 
 
+def test_arguments_of_the_run_win_however_they_were_kept(dataset):
+    kept = dataset.p.run_later(4, True)
+    got = [batch.indices.tolist() for batch in kept.gen_batch(batch_size=5, shuffle=False)]
+    assert got == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]
+    kept = dataset.p.run_later(batch_size=4, shuffle=False)
+    assert [len(batch) for batch in kept.gen_batch(5)] == [5, 5]
+
+
+def test_an_end_by_batches_replaces_one_by_epochs_that_was_kept(dataset):
+    kept = dataset.p.run_later(4, n_epochs=2)
+    assert len(list(kept.gen_batch(n_iters=1))) == 1
+
+
 def test_execute_for_takes_one_batch_through(dataset):
     batch = dataset.create_batch([2, 3])
     result = dataset.p.scale(I("c")).execute_for(batch, iteration=3)

@@ -86,12 +86,15 @@ def _merge_index(indexes: Sequence[DatasetIndex]) -> DatasetIndex:
         return indexes[0]
     joined = concat(indexes, warn=False)
     if not _repeats(joined):
+        if any("_renumbered" in one.__dict__ for one in indexes):
+            joined.__dict__["_renumbered"] = True
         return joined
     numbered = DatasetIndex(len(joined))
     numbered._origins = joined.origins
     numbered._epochs = joined._epochs
     numbered._occurrences = joined.occurrences
     numbered._ranked = True
+    numbered.__dict__["_renumbered"] = True
     return numbered
 
 

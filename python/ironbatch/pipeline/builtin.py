@@ -71,6 +71,15 @@ class Discard(PlannedStep):
         return batch
 
 
+@step_kind("join")
+class Join(PlannedStep):
+    """``join(*pipelines)``: the next step has their batches among its arguments."""
+
+    def run(self, batch: Any, scope: Scope) -> Any:
+        """Leave it to the next step."""
+        return batch
+
+
 @step_kind("init_lock")
 class InitLock(PlannedStep):
     """``init_lock(name)``."""

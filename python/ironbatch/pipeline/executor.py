@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ironbatch.errors import EmptyBatchSequence, SkipBatchException, StopPipeline
 from ironbatch.namedexpr import Scope
+from ironbatch.pipeline.joining import derived_key
 from ironbatch.pipeline.plan import Plan, attach
 from ironbatch.pipeline.prefetch import Prefetch, depth_of
 from ironbatch.pipeline.profile import Profile, Recorder, profile_level
@@ -103,6 +104,9 @@ class Run:
         if self.recorder is not None:
             self.recorder.declare(self.plan.steps, self.dataset is not None)
         self.stream_key = stream_key(seed)
+        if pipeline.rebatched is not None:
+            # Else an item would get in this part the numbers that it got in the part before.
+            self.stream_key = derived_key(self.stream_key, pipeline.rebatched.depth)
         self.remote = self._make_remote(pipeline)
 
     def _make_recorder(self) -> Recorder | None:
@@ -202,6 +206,8 @@ class Run:
             batch = self.dataset.create_batch(part, **self.options.batch_kwargs)
         else:
             batch = part
+            # Whoever has drawn from it, in a process or here, goes on with numbers of this part.
+            batch.__dict__.pop("_generator", None)
         attach(batch, scope)
         if record is not None:
             record.made(batch, timed=self.dataset is not None)

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from ironbatch.batch.copies import Copying
 from ironbatch.errors import ActionError
 from ironbatch.namedexpr import Scope
+from ironbatch.pipeline.joining import joined_in
 from ironbatch.pipeline.models import Models
 from ironbatch.pipeline.plan import Plan, attach
 from ironbatch.pipeline.recording import BatchRecord
@@ -101,8 +102,9 @@ class Maker:
         if self.plan is None:
             if self.dataset is None:
                 raise DatasetLostError
-            self.pipeline.variables.__class__ = _FrozenVariables
-            self.pipeline.models.__class__ = _AbsentModels
+            for one in (self.pipeline, *joined_in(self.pipeline.steps)):
+                one.variables.__class__ = _FrozenVariables
+                one.models.__class__ = _AbsentModels
             self.plan = Plan(self.pipeline)
         return self.plan
 

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from ironbatch.config import Config
 from ironbatch.namedexpr import NamedExpression
 from ironbatch.pipeline import builtin  # noqa: F401 - registers the built-in steps
+from ironbatch.pipeline.adding import Adding
 from ironbatch.pipeline.model_steps import ModelSteps
 from ironbatch.pipeline.models import Models
 from ironbatch.pipeline.once import OncePipeline
 from ironbatch.pipeline.plan import unknown_action
 from ironbatch.pipeline.rebatch import Rebatched
-from ironbatch.pipeline.running import Running
 from ironbatch.pipeline.step import Step
 from ironbatch.pipeline.variables import Variables
 
 __all__ = ["Pipeline"]
 
 
-class Pipeline(ModelSteps, Running):
+class Pipeline(ModelSteps, Adding):
     """A chain of actions that is written now and carried out later, batch by batch.
 
     Adding an action gives a new pipeline and leaves this one as it is; variables, models, the
@@ -115,6 +116,11 @@ class Pipeline(ModelSteps, Running):
     def _with(self, *steps: Step) -> Self:
         return type(self)(pipeline=self, actions=(*self.steps, *steps))
 
+    def _fed_by(self, source: Rebatched) -> Self:
+        result = type(self)(pipeline=self, actions=())
+        result.rebatched = source
+        return result
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or "steps" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
@@ -180,83 +186,6 @@ class Pipeline(ModelSteps, Running):
             if not name.startswith("_") and callable(getattr(namespace, name, None))
         ]
 
-    def call(self, fn: Any, *args: Any, save_to: Any = None, **kwargs: Any) -> Self:
-        """Call a function for each batch.
-
-        Parameters
-        ----------
-        fn : callable or NamedExpression
-            The function.
-        *args, **kwargs
-            Its arguments; `B` stands for the batch.
-        save_to : NamedExpression, array, list, tuple or dict of them, optional
-            Where the result goes. Without it, a batch that is returned travels on.
-        """
-        return self._with(Step("call", (fn, *args), kwargs, "call", save_to))
-
-    def update(self, expr: Any, value: Any = None) -> Self:
-        """Store a value for each batch, in the order of batches.
-
-        Parameters
-        ----------
-        expr : NamedExpression, array, list, tuple or dict of them
-            Where to; its mode says how.
-        value : object
-            What; usually an expression.
-        """
-        return self._with(Step("update", (expr, value), kind="update"))
-
-    def save_to(self, dst: Any, value: Any = None) -> Self:
-        """Store a value for each batch; the same as `update`."""
-        return self.update(dst, value)
-
-    def print(self, *args: Any, **kwargs: Any) -> Self:
-        """Print values for each batch; takes what the function `print` takes, and expressions."""
-        return self._with(Step("print", args, kwargs, "print"))
-
-    def discard_batch(self) -> Self:
-        """Yield None in the place of each batch."""
-        return self._with(Step("discard_batch", kind="discard_batch"))
-
-    def init_lock(self, name: str = "lock") -> Self:
-        """Declare a lock that all batches share."""
-        self.variables.lock(name)
-        return self
-
-    def acquire_lock(self, name: str = "lock") -> Self:
-        """Let one batch at a time pass, until `release_lock`; a failing batch releases it too."""
-        return self._with(Step("acquire_lock", (name,), kind="acquire_lock"))
-
-    def release_lock(self, name: str = "lock") -> Self:
-        """Let the next batch pass."""
-        return self._with(Step("release_lock", (name,), kind="release_lock"))
-
-    # Other sizes
-
-    def rebatch(
-        self,
-        batch_size: Any,
-        merge: Any = None,
-        components: Any = None,
-        batch_class: type | None = None,
-    ) -> Self:
-        """Make batches of another size of the batches so far; what follows works on those.
-
-        Parameters
-        ----------
-        batch_size : int or NamedExpression
-            How many items they have; the last one may have fewer.
-        merge : callable, optional
-            Joins batches in the place of `Batch.merge`, with its arguments and result.
-        components : str or sequence of str, optional
-            Which components they have; all by default.
-        batch_class : type, optional
-            Their class; that of the first batch by default.
-        """
-        result = type(self)(pipeline=self, actions=())
-        result.rebatched = Rebatched(self, batch_size, merge, components, batch_class)
-        return result
-
     # Algebra
 
     def _merged(self, other: Pipeline, steps: tuple[Step, ...]) -> Self:
@@ -284,10 +213,7 @@ class Pipeline(ModelSteps, Running):
             return self._merged(other, (*self.steps, *other.steps))
         inner = self + other.rebatched.pipeline
         result = self._merged(other, other.steps)
-        again = other.rebatched
-        result.rebatched = Rebatched(
-            inner, again.batch_size, again.merge, again.components, again.batch_class
-        )
+        result.rebatched = replace(other.rebatched, pipeline=inner)
         return result
 
     def append_pipeline(self, pipeline: Pipeline, proba: Any = None, repeat: Any = None) -> Self:
@@ -304,8 +230,6 @@ class Pipeline(ModelSteps, Running):
         return self._merged(pipeline, (*self.steps, step))
 
     def _modified(self, **change: Any) -> Self:
-        from dataclasses import replace
-
         if len(self.steps) == 1:
             (only,) = self.steps
             (name,) = change
@@ -348,8 +272,6 @@ class Pipeline(ModelSteps, Running):
         """Give the pipeline its dataset, in place; a pipeline that feeds this one gets it too."""
         self.dataset = dataset
         if self.rebatched is not None:
-            from dataclasses import replace
-
             self.rebatched = replace(self.rebatched, pipeline=self.rebatched.pipeline << dataset)
         return self
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from ironbatch._core import BatchBase
 from ironbatch.namedexpr import NamedExpression, Scope, evaluate, has_expression
+from ironbatch.pipeline.joining import with_joins
 from ironbatch.pipeline.save import is_private, save_output
 from ironbatch.pipeline.spans import model_spans
 from ironbatch.pipeline.step import Step
@@ -290,16 +291,24 @@ class Plan:
         Where the steps come from.
     prefix : str
         Path of the step that this plan is nested in.
+    owner : Pipeline, optional
+        Whose namespaces count, when that is another one.
+    joins : tuple of Pipeline
+        Pipelines whose batches come before the arguments of the first step.
     """
 
-    def __init__(self, pipeline: Any, prefix: str = "", owner: Any = None) -> None:
+    def __init__(
+        self, pipeline: Any, prefix: str = "", owner: Any = None, joins: tuple[Any, ...] = ()
+    ) -> None:
         owner = pipeline if owner is None else owner
         self.steps: list[PlannedStep] = []
-        for number, step in enumerate(pipeline.steps):
+        for number, (step, joined) in enumerate(with_joins(pipeline.steps, joins)):
             path = f"{prefix}{number}.{step.name}"
             if step.nested is not None:
-                planned: PlannedStep = _Nested(step, path, owner)
+                planned: PlannedStep = _Nested(step, path, owner, joined)
             else:
+                if joined:
+                    step = _with_batches(step, path, joined)
                 planned = KINDS[step.kind](step, path, owner)
             if step.proba is not None or step.repeat is not None:
                 planned = _Modified(planned)
@@ -364,6 +373,16 @@ class Plan:
         return batch
 
 
+def _with_batches(step: Step, path: str, pipelines: tuple[Any, ...]) -> Step:
+    """Put the batches of joined pipelines before the arguments of a step."""
+    from ironbatch.pipeline.joining import Joined
+
+    batches = [Joined(one, f"{path}/join{number}") for number, one in enumerate(pipelines)]
+    # Before them comes what to call, or the name of the model.
+    own = 1 if step.kind in ("call", "train_model", "predict_model") else 0
+    return replace(step, args=(*step.args[:own], *batches, *step.args[own:]))
+
+
 def _explain(error: Exception, step: PlannedStep, scope: Scope) -> None:
     note = f"in action {step.name!r} (step {step.path}) of batch {scope.iteration}"
     if not any(old.startswith("in action ") for old in getattr(error, "__notes__", ())):
@@ -373,9 +392,9 @@ def _explain(error: Exception, step: PlannedStep, scope: Scope) -> None:
 class _Nested(PlannedStep):
     """A pipeline within a pipeline."""
 
-    def __init__(self, step: Step, path: str, pipeline: Any) -> None:
+    def __init__(self, step: Step, path: str, pipeline: Any, joins: tuple[Any, ...]) -> None:
         super().__init__(step, path, pipeline)
-        self.plan = Plan(step.nested, f"{path}/", pipeline)
+        self.plan = Plan(step.nested, f"{path}/", pipeline, joins)
 
     def run(self, batch: Any, scope: Scope) -> Any:
         """Carry out the steps of the nested pipeline."""

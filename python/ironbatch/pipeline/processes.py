@@ -16,6 +16,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ironbatch.errors import WorkerDiedError
+from ironbatch.pipeline.joining import travelling
 from ironbatch.pipeline.maker import DatasetLostError, Maker, make_batch, place_of, put_together
 from ironbatch.pipeline.once import OncePipeline
 from ironbatch.pipeline.shared import first_at_home
@@ -142,7 +143,7 @@ class Remote:
         owner = self.owner
         twin = object.__new__(type(owner))
         twin.__dict__.update(owner.__getstate__())
-        steps = self.steps[: self.first_at_home]
+        steps = travelling(self.steps[: self.first_at_home])
         functions: dict[str, Any] = {}
         for name in _names(steps):
             function = owner.find_function(name)

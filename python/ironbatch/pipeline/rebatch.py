@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ironbatch._core import BatchBase
 from ironbatch.namedexpr import eval_expr
 
 __all__ = ["Rebatched"]
@@ -35,6 +36,12 @@ class Rebatched:
     components: str | Sequence[str] | None = None
     batch_class: type | None = None
 
+    @property
+    def depth(self) -> int:
+        """How many parts of the chain come before."""
+        inner = self.pipeline.rebatched
+        return 1 if inner is None else 1 + int(inner.depth)
+
     def batches(self, options: Any, owner: Any) -> Iterator[Any]:
         """Run the pipeline and give the new batches."""
         from ironbatch.pipeline.executor import Run
@@ -45,6 +52,10 @@ class Rebatched:
             raise ValueError(f"rebatch needs a batch_size of at least 1, got {size}")
         return self._regroup(inner.batches(), size)
 
+    def alone(self, batch: Any) -> Any:
+        """Make of one batch what the merging of batches makes of its items."""
+        return None if batch is None else merged_batch(self, [batch], None)[0]
+
     def _regroup(self, source: Iterator[Any], size: int) -> Iterator[Any]:
         waiting: list[Any] = []
         count = 0
@@ -54,21 +65,47 @@ class Rebatched:
             waiting.append(batch)
             count += len(batch)
             while count >= size:
-                batch, rest = self._join(waiting, size)
+                batch, rest = merged_batch(self, waiting, size)
                 waiting = [] if rest is None else [rest]
                 count = 0 if rest is None else len(rest)
                 yield batch
         if waiting:
-            yield self._join(waiting, None)[0]
+            yield merged_batch(self, waiting, None)[0]
 
-    def _join(self, batches: list[Any], size: int | None) -> tuple[Any, Any]:
-        if self.merge is None and self.components is None and self.batch_class is None:
-            if len(batches) == 1 and (size is None or len(batches[0]) == size):
-                return batches[0], None
-            return batches[0].merge(batches, batch_size=size)  # type: ignore[no-any-return]
-        cls = self.batch_class or type(batches[0])
-        merge = self.merge or cls.merge  # type: ignore[attr-defined]
-        merged, rest = merge(
-            batches, batch_size=size, components=self.components, batch_class=self.batch_class
+
+def merged_batch(how: Rebatched, batches: list[Any], size: int | None) -> tuple[Any, Any]:
+    """Join batches, and give back what is over.
+
+    Parameters
+    ----------
+    how : Rebatched
+        Function, components and class.
+    batches : list of Batch
+        What to join.
+    size : int or None
+        How many items the result has at most.
+
+    Raises
+    ------
+    TypeError
+        If a function of the user's returns something else.
+    """
+    if how.merge is None and how.components is None and how.batch_class is None:
+        if len(batches) == 1 and (size is None or len(batches[0]) == size):
+            return batches[0], None
+        return batches[0].merge(batches, batch_size=size)  # type: ignore[no-any-return]
+    cls = how.batch_class or type(batches[0])
+    merge = how.merge or cls.merge  # type: ignore[attr-defined]
+    result = merge(batches, batch_size=size, components=how.components, batch_class=how.batch_class)
+    if not (
+        isinstance(result, tuple | list)
+        and len(result) == 2
+        and isinstance(result[0], BatchBase)
+        and isinstance(result[1], BatchBase | None)
+    ):
+        name = getattr(merge, "__qualname__", type(merge).__name__)
+        raise TypeError(
+            f"{name}, which merges batches, has to return the merged batch and the rest of the "
+            f"items or None, got {type(result).__name__}"
         )
-        return merged, rest
+    return result[0], result[1]

@@ -19,6 +19,9 @@ from ironbatch.pipeline.profile import Profile
 
 __all__ = ["Running"]
 
+_PLACES = ("batch_size", "shuffle", "n_iters", "n_epochs", "drop_last", "prefetch", "target")
+"""Arguments of a run by position."""
+
 _OPTIONS = frozenset(f.name for f in fields(RunOptions)) - {"batch_kwargs"}
 
 
@@ -26,6 +29,7 @@ class Running(Declarations):
     """Runs: all at once, batch by batch, or later."""
 
     dataset: Any
+    rebatched: Any
     profile: Profile | None
     run_time: float | None
     _later: tuple[tuple[Any, ...], dict[str, Any]] | None
@@ -114,6 +118,7 @@ class Running(Declarations):
 
     def run_later(self, *args: Any, **kwargs: Any) -> Self:
         """Keep the arguments of a run for `run`, `gen_batch` and `next_batch` without any."""
+        _refuse_surplus(args)
         self._later = args, kwargs
         self._iterator = None
         return self
@@ -136,21 +141,38 @@ class Running(Declarations):
             self._iterator = self._start(args, kwargs, endless=True).batches()
         return next(self._iterator)
 
-    def _start(self, args: tuple[Any, ...], kwargs: dict[str, Any], endless: bool = False) -> Run:
+    def _start_beside(self, options: RunOptions, number: int) -> Run:
+        """Make the run of a pipeline that is merged into another one, which runs with `options`."""
+        from ironbatch.pipeline.joining import options_beside
+
+        return self._start((), {}, endless=True, defaults=options_beside(options, number))
+
+    def _start(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        endless: bool = False,
+        defaults: dict[str, Any] | None = None,
+    ) -> Run:
         """Check the arguments of a run and make it."""
         if self._later is not None:
-            args = args or self._later[0]
-            kwargs = {**self._later[1], **kwargs}
+            given = {**dict(zip(_PLACES, args, strict=False)), **kwargs}
+            places = zip(_PLACES, self._later[0], strict=False)
+            kept = {**dict(places), **self._later[1]}
+            if given.get("n_iters") is not None or given.get("n_epochs") is not None:
+                # Another end, in the place of the one that was kept.
+                kept = {k: v for k, v in kept.items() if k not in ("n_iters", "n_epochs")}
+            kwargs = {**{k: v for k, v in kept.items() if k not in given}, **kwargs}
         args = eval_expr(args, pipeline=self)
         kwargs = eval_expr(kwargs, pipeline=self)
         reset = kwargs.pop("reset", "iter")
-        names = ("batch_size", "shuffle", "n_iters", "n_epochs", "drop_last", "prefetch", "target")
-        if len(args) > len(names):
-            raise TypeError(f"a run takes {len(names)} positional arguments, got {len(args)}")
-        for name, value in zip(names, args, strict=False):
+        _refuse_surplus(args)
+        for name, value in zip(_PLACES, args, strict=False):
             if name in kwargs:
                 raise TypeError(f"{name} is given twice, by position and by name")
             kwargs[name] = value
+        if defaults is not None:
+            kwargs = {**defaults, **({"seed": None} if "shuffle" in kwargs else {}), **kwargs}
         notifier = kwargs.pop("notifier", None)
         if notifier is not None and kwargs.get("bar") is None:
             kwargs["bar"] = notifier
@@ -176,9 +198,17 @@ class Running(Declarations):
         return run
 
     def create_batch(self, index: Any, *args: Any, **kwargs: Any) -> Any:
-        """Make a batch of the given items and take it through the pipeline."""
-        batch = self.dataset.create_batch(index, *args, **kwargs)
-        return self.execute_for(batch)
+        """Make a batch of the given items and take it through the pipeline.
+
+        What was written before `rebatch` is carried out for these items too. No batch comes of a
+        pipeline with `merge`, whose batches are not made of given items.
+        """
+        if self.rebatched is None:
+            batch = self.dataset.create_batch(index, *args, **kwargs)
+        else:
+            batch = self.rebatched.pipeline.create_batch(index, *args, **kwargs)
+            batch = self.rebatched.alone(batch)
+        return None if batch is None else self.execute_for(batch)
 
     def execute_for(
         self,
@@ -188,7 +218,7 @@ class Running(Declarations):
         seed: Any = None,
         new_loop: bool = False,
     ) -> Any:
-        """Take one batch through the pipeline.
+        """Take one batch through the pipeline, from the last `rebatch` or `merge` on.
 
         Parameters
         ----------
@@ -264,3 +294,8 @@ class Running(Declarations):
             self._random = np.random.Generator(np.random.SFC64())
         generator: np.random.Generator = self._random
         return generator
+
+
+def _refuse_surplus(args: tuple[Any, ...]) -> None:
+    if len(args) > len(_PLACES):
+        raise TypeError(f"a run takes {len(_PLACES)} positional arguments, got {len(args)}")

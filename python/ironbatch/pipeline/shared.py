@@ -11,13 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ironbatch.namedexpr import C, D, M, NamedExpression, R, V, W
+from ironbatch.pipeline.joining import joined_in, with_joins
 from ironbatch.pipeline.plan import action_marks
 from ironbatch.pipeline.save import is_private
 from ironbatch.pipeline.step import Step
+from ironbatch.targets.processes.batches import KEPT_DATASETS
 
 __all__ = ["first_at_home"]
 
-_WORKER, _NEUTRAL, _CALL, _SHARED = range(4)
+_WORKER, _NEUTRAL, _CALL, _SHARED, _JOIN = range(5)
 
 _KINDS = {
     "print": "prints in the order of the batches",
@@ -54,7 +56,7 @@ def first_at_home(pipeline: Any, owner: Any, batch_class: type) -> int:
         If a step that has to be there is followed by one that belongs into a worker process.
     """
     judge = _Judge(pipeline.steps, owner, batch_class)
-    judged = [judge.of(step) for step in pipeline.steps]
+    judged = judge.of_all(pipeline.steps)
     first = len(judged)
     while first and judged[first - 1][0] != _WORKER:
         first -= 1
@@ -84,16 +86,39 @@ class _Judge:
     def __init__(self, steps: Iterable[Step], owner: Any, batch_class: type) -> None:
         self.owner = owner
         self.batch_class = batch_class
+        datasets = {id(one.dataset) for one in joined_in(steps)}
+        self.crowded = len(datasets) >= KEPT_DATASETS
         self.written: set[tuple[type, Any]] = set()
         for step in _flat(steps):
             for destination in self._destinations(step):
                 self.written.update(_key(one) for one in _walk(destination))
 
-    def of(self, step: Step) -> tuple[int, str]:
+    def of_all(self, steps: Iterable[Step], joins: tuple[Any, ...] = ()) -> list[tuple[int, str]]:
+        """Judge a chain; `join` belongs where the step is that gets the batches."""
+        judged: list[tuple[int, str]] = []
+        for step, joined in with_joins(steps, joins):
+            judged.append(self.of(step, joined))
+            if step.kind != "join":
+                for place in range(len(judged) - 2, -1, -1):
+                    if judged[place][0] != _JOIN:
+                        break
+                    judged[place] = judged[-1]
+        return judged
+
+    def of(self, step: Step, joins: tuple[Any, ...] = ()) -> tuple[int, str]:
         """Give where a step belongs, and why if it stays at home."""
+        if step.kind == "join":
+            return _JOIN, ""
+        if step.nested is None and joins:
+            if self.crowded:
+                return _SHARED, f"joins pipelines over more than {KEPT_DATASETS - 1} datasets"
+            for one in joins:
+                why = self._stays(one)
+                if why:
+                    return _SHARED, why
         reads = self._reads((step.args, step.kwargs, step.proba, step.repeat))
         if step.nested is not None:
-            inner = [self.of(one) for one in step.nested.steps]
+            inner = self.of_all(step.nested.steps, joins)
             kinds = {kind for kind, _ in inner}
             shared = [why for kind, why in inner if kind == _SHARED]
             if shared and _WORKER in kinds:
@@ -118,6 +143,17 @@ class _Judge:
         if self._marks(step).get("use_lock"):
             return _SHARED, "takes a lock (use_lock=True)"
         return _WORKER, ""
+
+    def _stays(self, joined: Any) -> str:
+        """Say why a joined pipeline cannot be carried out elsewhere; nothing if it can."""
+        cls = getattr(joined.dataset, "batch_class", self.batch_class)
+        part = joined
+        while part is not None:
+            for kind, why in _Judge(part.steps, joined, cls).of_all(part.steps):
+                if kind in (_SHARED, _CALL):
+                    return f"joins a pipeline that {why or 'calls a function for what it does'}"
+            part = part.rebatched.pipeline if part.rebatched is not None else None
+        return ""
 
     def _is_function(self, step: Step) -> bool:
         if callable(getattr(self.batch_class, step.name, None)):
