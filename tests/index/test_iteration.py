@@ -207,8 +207,8 @@ class Bar:
     def __init__(self, total: int | None = None) -> None:
         self.total, self.count, self.closed = total, 0, False
 
-    def update(self) -> None:
-        self.count += 1
+    def update(self, n: int = 1) -> None:
+        self.count += n
 
     def close(self) -> None:
         self.closed = True

@@ -22,6 +22,8 @@ PACKAGES = {
     "pandas": "tables",
     "pyarrow": "tables",
     "tqdm": "progress",
+    "psutil": "monitor",
+    "matplotlib": "plots",
     "numba": "jit",
     "scikit-learn": "demo",
 }

@@ -300,8 +300,8 @@ class DatasetIndex(IdView):
             If false, a batch takes what an epoch lacks from the next one (so an item may occur
             in it twice) and only the last batch of all may be short. If true, the items at the
             end of each epoch that do not fill a batch are left out.
-        notifier : bool, str, dict or object with `update` and `close`
-            A progress bar.
+        notifier : bool, str, callable, dict, Notifier, or object with `update` and `close`
+            A progress bar, see `ironbatch.Notifier`; a dictionary holds its arguments.
         iter_params : IterState, optional
             Where to go on from; it is kept up to date.
 

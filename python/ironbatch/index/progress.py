@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ironbatch.extras import need
-
 __all__ = ["report_progress"]
 
 
@@ -18,8 +16,7 @@ def report_progress(batches: Iterable[Any], notifier: Any, total: int | None) ->
     batches : iterable
         The batches.
     notifier : bool, str, dict, callable or object with `update` and `close`
-        A true value or a string shows tqdm's bar, a dict gives its keywords, a callable makes
-        the bar of the keyword `total`. An object is used as it is.
+        As ``notifier`` of a run of a pipeline; an object is used as it is.
     total : int or None
         Number of batches, if it is known.
 
@@ -27,13 +24,11 @@ def report_progress(batches: Iterable[Any], notifier: Any, total: int | None) ->
     -------
     iterator
     """
-    if hasattr(notifier, "update") and not isinstance(notifier, dict):
-        bar = notifier
-    elif callable(notifier):
-        bar = notifier(total=total)
-    else:
-        tqdm = need("tqdm", extra="progress", what="a progress bar")
-        bar = tqdm.tqdm(total=total, **(notifier if isinstance(notifier, dict) else {}))
+    from ironbatch.progress import Notifier, make_notifier
+
+    bar = make_notifier(notifier)
+    if isinstance(bar, Notifier):
+        return bar.around(batches, total)
     return _reported(batches, bar)
 
 

@@ -3,6 +3,5 @@
 from ironbatch.pipeline.models import Model
 from ironbatch.pipeline.pipeline import Pipeline
 from ironbatch.pipeline.profile import ActionTime, Profile
-from ironbatch.pipeline.progress import Progress
 
-__all__ = ["ActionTime", "Model", "Pipeline", "Profile", "Progress"]
+__all__ = ["ActionTime", "Model", "Pipeline", "Profile"]

@@ -14,7 +14,6 @@ from ironbatch.pipeline.joining import derived_key
 from ironbatch.pipeline.plan import Plan, attach
 from ironbatch.pipeline.prefetch import Prefetch, depth_of
 from ironbatch.pipeline.profile import Profile, Recorder, profile_level
-from ironbatch.pipeline.progress import make_progress
 from ironbatch.pipeline.recording import BatchRecord, TimedTurns
 from ironbatch.pipeline.turns import RunClosedError, Turns
 
@@ -36,6 +35,14 @@ class _Mark:
 
 SKIPPED = _Mark("skipped")
 STOPPED = _Mark("stopped")
+
+
+def _make_notifier(bar: Any) -> Any:
+    if bar is None or bar is False:
+        return None
+    from ironbatch.progress import make_notifier
+
+    return make_notifier(bar)
 
 
 @dataclass
@@ -83,7 +90,7 @@ class Run:
         if options.target not in ("threads", "t", "mpc", "m"):
             raise ValueError(f"prefetch runs in 'threads' or 'mpc', got target {options.target!r}")
         self.depth = depth_of(options.prefetch)
-        self.progress = make_progress(options.bar)
+        self.progress = _make_notifier(options.bar)
         self.plan = Plan(pipeline, owner=self.owner)
         self.turns = Turns() if self.depth else None
         self.ignore = bool(options.ignore_exceptions)
@@ -246,6 +253,7 @@ class Run:
     def _consume(self, results: Iterator[Any], prefetch: Prefetch | None) -> Iterator[Any]:
         recorder, progress = self.recorder, self.progress
         made = 0
+        success = True
         began = perf_counter()
         if recorder is not None:
             recorder.start()
@@ -275,6 +283,10 @@ class Run:
                     recorder.asked()
             if not self.feeds:
                 self.owner.after.run(self.owner)
+        except BaseException as error:
+            # A consumer that leaves is no failure.
+            success = isinstance(error, GeneratorExit)
+            raise
         finally:
             if self.remote is not None:
                 self.remote.close()
@@ -287,6 +299,8 @@ class Run:
             if not self.feeds:
                 self.owner.run_time = perf_counter() - began
             if progress is not None:
-                progress.close()
+                from ironbatch.progress import close_notifier
+
+                close_notifier(progress, success)
         if made == 0 and not self.feeds:
             warnings.warn("the run has made no batch", EmptyBatchSequence, stacklevel=2)

@@ -26,7 +26,21 @@ class Reading(NamedTuple):
 
     def since(self, earlier: Reading) -> Reading:
         """Give how far the clocks have moved on."""
-        return Reading(*(max(now - then, 0.0) for now, then in zip(self, earlier, strict=True)))
+        wall, cpu, others, queued = self
+        return Reading(
+            wall - earlier.wall,
+            cpu - earlier.cpu,
+            others - earlier.others,
+            queued - earlier.queued,
+        )
+
+    def plus(self, more: Reading) -> Reading:
+        """Give the sum of two spans of time."""
+        wall, cpu, others, queued = self
+        return Reading(wall + more.wall, cpu + more.cpu, others + more.others, queued + more.queued)
+
+
+NOTHING = Reading(0.0, 0.0, 0.0, 0.0)
 
 
 class Clock:
@@ -53,7 +67,7 @@ class Clock:
         queued = 0.0
         if self._file is not None:
             try:
-                queued = int(os.pread(self._file, 80, 0).split()[1]) * 1e-9
+                queued = int(os.pread(self._file, 80, 0).split(b" ", 2)[1]) * 1e-9
             except (OSError, IndexError, ValueError):
                 self.close()
         return Reading(perf_counter(), cpu, process_time() - cpu, queued)
@@ -117,7 +131,8 @@ class Span(NamedTuple):
         That is how long its thread was neither on a core nor ready for one, as far as other threads
         of the process were computing meanwhile.
         """
-        return max(min(self.busy - self.cpu - self.queued, self.others), 0.0)
+        away = self.ended - self.began - self.waited - self.inner - self.cpu - self.queued
+        return max(min(away, self.others), 0.0)
 
 
 class Call(NamedTuple):
@@ -139,12 +154,8 @@ class _Open:
         self.path = path
         self.bytes = size
         self.began = began
-        self.waited = self.inner = Reading(0.0, 0.0, 0.0, 0.0)
+        self.waited = self.inner = NOTHING
         self.profiler: Any = None
-
-
-def _sum(one: Reading, other: Reading) -> Reading:
-    return Reading(*(a + b for a, b in zip(one, other, strict=True)))
 
 
 class BatchRecord:
@@ -244,7 +255,9 @@ class BatchRecord:
         whole = self._read()
         spent = whole.since(step.began)
         self._bytes = held_bytes(batch)
-        own = spent.since(_sum(step.waited, step.inner))
+        own = spent
+        if step.waited is not NOTHING or step.inner is not NOTHING:
+            own = spent.since(step.waited.plus(step.inner))
         self.spans.append(
             Span(
                 step.path,
@@ -262,7 +275,7 @@ class BatchRecord:
         )
         if self._open:
             outer = self._open[-1]
-            outer.inner = _sum(outer.inner, spent)
+            outer.inner = outer.inner.plus(spent)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -275,7 +288,7 @@ class BatchRecord:
             self.waits.append((before.wall, after.wall))
             if self._open:
                 step = self._open[-1]
-                step.waited = _sum(step.waited, after.since(before))
+                step.waited = step.waited.plus(after.since(before))
 
     def finish(self, batch: Any = None) -> None:
         """End the record; steps that are under way have failed."""

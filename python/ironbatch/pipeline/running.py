@@ -60,8 +60,9 @@ class Running(Declarations):
             there are as many as cores. Steps that touch what batches share (variables, models,
             locks, printing) are then carried out in this process, in order, and have to come last;
             so is a `call` without ``save_to`` at the end of the chain.
-        bar, notifier : bool, str, dict or callable
-            Show a progress bar; see `ironbatch.pipeline.progress.Progress`.
+        bar, notifier : bool, str, callable, dict or Notifier
+            Show a progress bar: what `ironbatch.Notifier` takes first, a dictionary of its
+            arguments, or a notifier.
         seed : int, SeedSequence, optional
             Seed of the random numbers of actions; that of `shuffle` by default.
         ignore_exceptions : bool
@@ -164,7 +165,11 @@ class Running(Declarations):
                 kept = {k: v for k, v in kept.items() if k not in ("n_iters", "n_epochs")}
             kwargs = {**{k: v for k, v in kept.items() if k not in given}, **kwargs}
         args = eval_expr(args, pipeline=self)
-        kwargs = eval_expr(kwargs, pipeline=self)
+        # What a notifier shows is computed batch by batch.
+        shown = {name: value for name, value in kwargs.items() if name in ("bar", "notifier")}
+        kwargs = eval_expr({k: v for k, v in kwargs.items() if k not in shown}, pipeline=self)
+        for name, value in shown.items():
+            kwargs[name] = value if isinstance(value, dict) else eval_expr(value, pipeline=self)
         reset = kwargs.pop("reset", "iter")
         _refuse_surplus(args)
         for name, value in zip(_PLACES, args, strict=False):
@@ -224,7 +229,7 @@ class Running(Declarations):
         ----------
         batch : Batch
             The batch.
-        notifier : Progress, optional
+        notifier : Notifier, optional
             Moved on by one.
         iteration : int, optional
             Number of the batch for `I`; 1 by default.
