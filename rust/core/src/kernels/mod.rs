@@ -8,9 +8,16 @@
     clippy::doc_markdown,
     reason = "the documentation of a kernel is its docstring"
 )]
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "the functions that infer specs look alike, whether they can fail or not"
+)]
 
 use ironbatch_kernel::{Dtype, Element, Error, Result};
-use ndarray::{ArrayViewD, ArrayViewMutD, Zip};
+use ndarray::{ArrayViewD, ArrayViewMutD};
+
+mod codes;
+mod geometry;
 
 include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
 
@@ -47,7 +54,7 @@ macro_rules! integer_numbers {
     };
 }
 
-integer_numbers!(u8, i16, u16);
+integer_numbers!(i8, u8, i16, u16);
 
 impl Number for f32 {
     const RANGE: Option<(f64, f64)> = None;
@@ -99,7 +106,7 @@ pub(crate) fn map_elements<T: Copy, U>(
         }
         return;
     }
-    Zip::from(out)
-        .and(x)
-        .for_each(|target, &value| *target = function(value));
+    for (target, &value) in out.iter_mut().zip(x) {
+        *target = function(value);
+    }
 }

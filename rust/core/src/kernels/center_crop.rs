@@ -1,0 +1,56 @@
+//! `center_crop`: the middle of an item.
+
+use super::Number;
+use super::geometry::{check_channels, check_numbers, copy_box, resized, shape_text, sized_axes};
+use ironbatch_kernel::{Error, Result, Spec, kernel};
+use ndarray::{ArrayViewD, ArrayViewMutD};
+
+/// Cut out the middle: a box that begins at ``(n - size) // 2`` along each of its axes.
+///
+/// Parameters
+/// ----------
+/// x : array of uint8, int16, uint16, float32 or float64
+/// size : sequence of int
+///     Lengths of the box along as many axes; other axes stay whole.
+/// channels : 'last' or 'first'
+///     Whether these are the first axes of an item or its last ones.
+///
+/// Returns
+/// -------
+/// array of the dtype of `x`
+///
+/// Raises
+/// ------
+/// ValueError
+///     If the box is larger than the item, or a length is not above 0.
+#[kernel(T = [u8, i16, u16, f32, f64], infer = infer, check = check)]
+pub(crate) fn center_crop<T: Number>(
+    x: ArrayViewD<'_, T>,
+    mut out: ArrayViewMutD<'_, T>,
+    #[expect(unused_variables, reason = "it chose the shape of `out`")] size: &[i64],
+    #[default("last")]
+    #[expect(unused_variables, reason = "it chose the shape of `out`")]
+    channels: &str,
+) {
+    let start: Vec<_> =
+        x.shape().iter().zip(out.shape()).map(|(whole, part)| (whole - part) / 2).collect();
+    copy_box(&x, &mut out, &start);
+}
+
+fn check(plan: &center_crop::Plan) -> Result<()> {
+    check_channels(&plan.channels)?;
+    check_numbers("size", &plan.size, 1)
+}
+
+fn infer(inputs: &[Spec], plan: &center_crop::Plan) -> Result<Vec<Spec>> {
+    let shape = &inputs[0].shape;
+    let axes = sized_axes(shape.len(), plan.size.len(), &plan.channels, "size")?;
+    if axes.clone().zip(&plan.size).any(|(axis, &size)| shape[axis] >= 0 && size > shape[axis]) {
+        return Err(Error::new(format!(
+            "size {} is larger than an item of shape {}",
+            shape_text(&plan.size),
+            shape_text(shape)
+        )));
+    }
+    Ok(vec![resized(&inputs[0], axes, plan.size.iter().copied())])
+}

@@ -1,0 +1,110 @@
+//! `from_patches`: boxes put together again.
+
+use super::Number;
+use super::geometry::shape_text;
+use super::geometry::windows::Windows;
+use ironbatch_kernel::{Error, Result, Spec, kernel};
+use ndarray::{ArrayViewD, ArrayViewMutD, ArrayD, IxDyn, Slice, Zip};
+
+/// Put boxes together to an item: the inverse of `patches`.
+///
+/// Where boxes overlap, the result is their mean, computed in double precision and converted as
+/// `scale_shift` does.
+///
+/// Parameters
+/// ----------
+/// x : array of uint8, int16, uint16, float32 or float64
+///     The boxes, along the first axis, in the order of `patches`.
+/// shape : sequence of int
+///     Shape of the item along the axes that were cut; other axes are those of the boxes.
+/// stride : sequence of int, optional
+///     From one box to the next along these axes; the lengths of a box if left out.
+/// channels : 'last' or 'first'
+///     Whether these are the first axes of an item or its last ones.
+///
+/// Returns
+/// -------
+/// array of the dtype of `x`
+///
+/// Raises
+/// ------
+/// ValueError
+///     If the boxes are not as many as the shape has, or leave some of it uncovered.
+#[kernel(T = [u8, i16, u16, f32, f64], infer = infer, check = check)]
+pub(crate) fn from_patches<T: Number>(
+    x: ArrayViewD<'_, T>,
+    mut out: ArrayViewMutD<'_, T>,
+    shape: &[i64],
+    stride: Option<&[i64]>,
+    #[default("last")] channels: &str,
+) -> Result<()> {
+    let lengths: Vec<_> = x.shape().iter().map(|&length| length as i64).collect();
+    let (windows, _) = layout(&lengths, shape, stride, channels)?;
+    let place = |start: &[usize], axis: usize| {
+        Slice::from(start[axis] as isize..start[axis] as isize + windows.shape[axis] as isize)
+    };
+    if stride.is_none() {
+        for (start, patch) in windows.starts().zip(x.outer_iter()) {
+            out.slice_each_axis_mut(|axis| place(&start, axis.axis.index())).assign(&patch);
+        }
+        return Ok(());
+    }
+    let mut sums = ArrayD::<f64>::zeros(IxDyn(out.shape()));
+    let mut counts = ArrayD::<f64>::zeros(IxDyn(out.shape()));
+    for (start, patch) in windows.starts().zip(x.outer_iter()) {
+        let sum = sums.slice_each_axis_mut(|axis| place(&start, axis.axis.index()));
+        Zip::from(sum).and(&patch).for_each(|sum, value| *sum += value.to_f64());
+        counts.slice_each_axis_mut(|axis| place(&start, axis.axis.index())).map_inplace(|count| *count += 1.0);
+    }
+    Zip::from(&mut out)
+        .and(&sums)
+        .and(&counts)
+        .for_each(|target, sum, count| *target = T::from_f64(sum / count));
+    Ok(())
+}
+
+/// The boxes of the item, and its shape.
+fn layout(x: &[i64], shape: &[i64], stride: Option<&[i64]>, channels: &str) -> Result<(Windows, Vec<i64>)> {
+    let Some((&count, patch)) = x.split_first() else {
+        return Err(Error::new("boxes need an axis that they lie along"));
+    };
+    if shape.len() > patch.len() {
+        return Err(Error::new(format!(
+            "shape has {} numbers for boxes with {} axes",
+            shape.len(),
+            patch.len()
+        )));
+    }
+    let axes = super::geometry::sized_axes(patch.len(), shape.len(), channels, "shape")?;
+    let size = &patch[axes.clone()];
+    let mut whole = patch.to_vec();
+    whole[axes].copy_from_slice(shape);
+    let windows = Windows::new(&whole, size, stride, channels)?;
+    if windows.count() != count {
+        return Err(Error::new(format!(
+            "{count} boxes of shape {} do not make an item of shape {}, which has {}",
+            shape_text(patch),
+            shape_text(&whole),
+            windows.count()
+        )));
+    }
+    let gaps = stride.is_some_and(|stride| stride.iter().zip(size).any(|(stride, size)| stride > size));
+    if gaps || windows.reach != whole {
+        return Err(Error::new(format!(
+            "boxes of shape {} leave some of an item of shape {} uncovered",
+            shape_text(patch),
+            shape_text(&whole)
+        )));
+    }
+    Ok((windows, whole))
+}
+
+fn check(plan: &from_patches::Plan) -> Result<()> {
+    Windows::check(&plan.shape, plan.stride.as_deref(), &plan.channels)
+}
+
+fn infer(inputs: &[Spec], plan: &from_patches::Plan) -> Result<Vec<Spec>> {
+    let Spec { dtype, shape } = &inputs[0];
+    let (_, whole) = layout(shape, &plan.shape, plan.stride.as_deref(), &plan.channels)?;
+    Ok(vec![Spec { dtype: *dtype, shape: whole }])
+}

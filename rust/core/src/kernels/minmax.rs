@@ -1,0 +1,84 @@
+//! `minmax`: elements stretched to a range.
+
+use super::{Number, map_elements, writable};
+use ironbatch_kernel::{Dtype, Error, Result, Spec, kernel};
+use ndarray::{ArrayViewD, ArrayViewMutD};
+
+/// Stretch an item to a range: ``(x - min) / (max - min) * (high - low) + low``.
+///
+/// Computed in double precision, converted once at the end as `scale_shift` does. An item whose
+/// elements are all equal gives `low`. NaN in an item makes all of it NaN (0 in an integer dtype),
+/// as ``np.min`` and ``np.max`` do.
+///
+/// Parameters
+/// ----------
+/// x : array of uint8, int16, uint16, float32 or float64
+/// low, high : float
+///     Where the smallest and the largest element go. For all items, or one value for each.
+/// dtype : dtype
+///     Of the result: uint8, int16, uint16, float32 or float64.
+///
+/// Returns
+/// -------
+/// array of `dtype`, of the shape of `x`
+///
+/// Raises
+/// ------
+/// ValueError
+///     If `low` is not below `high`.
+#[kernel(T = [u8, i16, u16, f32, f64], U = [u8, i16, u16, f32, f64], infer = infer, check = check)]
+pub(crate) fn minmax<T: Number + PartialOrd, U: Number>(
+    x: ArrayViewD<'_, T>,
+    mut out: ArrayViewMutD<'_, U>,
+    #[default(0.0)] low: f64,
+    #[default(1.0)] high: f64,
+    #[default(Dtype::F32)]
+    #[expect(unused_variables, reason = "it chose the type of `out`")]
+    dtype: Dtype,
+) -> Result<()> {
+    check_range(low, high)?;
+    let Some(&first) = x.first() else {
+        return Ok(());
+    };
+    let (mut least, mut most, mut broken) = (first, first, false);
+    let mut look = |value: T| {
+        least = if value < least { value } else { least };
+        most = if value > most { value } else { most };
+        #[expect(clippy::eq_op, reason = "NaN differs from itself")]
+        let is_nan = value != value;
+        broken |= is_nan;
+    };
+    match x.as_slice() {
+        Some(values) => values.iter().for_each(|&value| look(value)),
+        None => x.iter().for_each(|&value| look(value)),
+    }
+    let (least, most) = (least.to_f64(), most.to_f64());
+    if broken {
+        out.fill(U::from_f64(f64::NAN));
+    } else if least >= most {
+        out.fill(U::from_f64(low));
+    } else {
+        let range = most - least;
+        map_elements(&x, &mut out, |value| {
+            U::from_f64((value.to_f64() - least) / range * (high - low) + low)
+        });
+    }
+    Ok(())
+}
+
+fn check_range(low: f64, high: f64) -> Result<()> {
+    if low < high {
+        return Ok(());
+    }
+    Err(Error::new(format!("low={low} has to be below high={high}")))
+}
+
+fn check(plan: &minmax::Plan) -> Result<()> {
+    writable(plan.dtype)?;
+    // NaN may stand for a number that comes per item, which is checked there.
+    if plan.low.is_nan() || plan.high.is_nan() { Ok(()) } else { check_range(plan.low, plan.high) }
+}
+
+fn infer(inputs: &[Spec], plan: &minmax::Plan) -> Result<Vec<Spec>> {
+    Ok(vec![Spec { dtype: plan.dtype, shape: inputs[0].shape.clone() }])
+}

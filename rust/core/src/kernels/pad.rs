@@ -1,0 +1,163 @@
+//! `pad`: more room around an item.
+
+use super::Number;
+use super::geometry::{check_channels, check_numbers, resized, shape_text, sized_axes};
+use ironbatch_kernel::{Error, Result, Spec, kernel};
+use ndarray::{ArrayViewD, ArrayViewMutD};
+
+/// Add elements before and after, as ``np.pad``.
+///
+/// Parameters
+/// ----------
+/// x : array of uint8, int16, uint16, float32 or float64
+/// before : sequence of int
+///     How many elements come before, along as many axes; other axes stay as they are.
+/// after : sequence of int, optional
+///     How many come after; as many as before if left out.
+/// mode : 'constant', 'edge', 'reflect' or 'wrap'
+///     What they are: `value`, the nearest element, those mirrored at the nearest element, or those
+///     from the other end.
+/// value : float
+///     For 'constant', converted to the dtype as `scale_shift` does. For all items, or one value
+///     for each.
+/// channels : 'last' or 'first'
+///     Whether these are the first axes of an item or its last ones.
+///
+/// Returns
+/// -------
+/// array of the dtype of `x`
+///
+/// Raises
+/// ------
+/// ValueError
+///     If a number is negative, `before` and `after` differ in length, or an axis without elements
+///     would have to be continued.
+#[kernel(T = [u8, i16, u16, f32, f64], infer = infer, check = check)]
+pub(crate) fn pad<T: Number>(
+    x: ArrayViewD<'_, T>,
+    mut out: ArrayViewMutD<'_, T>,
+    before: &[i64],
+    #[expect(unused_variables, reason = "it chose the shape of `out`")] after: Option<&[i64]>,
+    #[default("constant")] mode: &str,
+    #[default(0.0)] value: f64,
+    #[default("last")] channels: &str,
+) -> Result<()> {
+    let axes = sized_axes(x.ndim(), before.len(), channels, "before")?;
+    let mut sources: Vec<Vec<Option<usize>>> = Vec::with_capacity(axes.end);
+    for axis in 0..axes.end {
+        let first = if axes.contains(&axis) { before[axis - axes.start] } else { 0 };
+        let length = x.shape()[axis] as i64;
+        sources.push((0..out.shape()[axis] as i64).map(|at| place(at - first, length, mode)).collect());
+    }
+    let shape = x.shape().to_vec();
+    let x = x.as_standard_layout();
+    let value = T::from_f64(value);
+    let Some(source) = x.as_slice() else {
+        return Err(Error::new("the item has no standard layout"));
+    };
+    if let Some(target) = out.as_slice_mut() {
+        fill(source, &shape, target, &sources, value);
+        return Ok(());
+    }
+    let mut whole = vec![value; out.len()];
+    fill(source, &shape, &mut whole, &sources, value);
+    out.iter_mut().zip(whole).for_each(|(target, value)| *target = value);
+    Ok(())
+}
+
+/// Which of `length` elements stands at a place; None for the constant.
+fn place(at: i64, length: i64, mode: &str) -> Option<usize> {
+    if (0..length).contains(&at) {
+        return Some(at as usize);
+    }
+    let found = match mode {
+        "edge" => at.clamp(0, length - 1),
+        "reflect" if length == 1 => 0,
+        "reflect" => {
+            let at = at.rem_euclid(2 * (length - 1));
+            at.min(2 * (length - 1) - at)
+        }
+        "wrap" => at.rem_euclid(length),
+        _ => return None,
+    };
+    Some(found as usize)
+}
+
+/// Fill `target`, axis by axis; `sources` says for the first axes which element each place takes.
+fn fill<T: Copy>(source: &[T], shape: &[usize], target: &mut [T], sources: &[Vec<Option<usize>>], value: T) {
+    let Some((places, deeper)) = sources.split_first() else {
+        target.copy_from_slice(source);
+        return;
+    };
+    if target.is_empty() {
+        return;
+    }
+    let step = source.len() / shape[0].max(1);
+    let chunk = target.len() / places.len();
+    let mut at = 0;
+    while at < places.len() {
+        // Neighbours that stay neighbours are copied at once where nothing behind them changes.
+        let mut end = at + 1;
+        if deeper.is_empty()
+            && let Some(first) = places[at]
+        {
+            while end < places.len() && places[end] == Some(first + (end - at)) {
+                end += 1;
+            }
+        }
+        let part = &mut target[at * chunk..end * chunk];
+        match places[at] {
+            None => part.fill(value),
+            Some(first) if deeper.is_empty() => {
+                part.copy_from_slice(&source[first * step..(first + end - at) * step]);
+            }
+            Some(first) => {
+                fill(&source[first * step..(first + 1) * step], &shape[1..], part, deeper, value);
+            }
+        }
+        at = end;
+    }
+}
+
+fn check(plan: &pad::Plan) -> Result<()> {
+    check_channels(&plan.channels)?;
+    check_numbers("before", &plan.before, 0)?;
+    if let Some(after) = &plan.after {
+        check_numbers("after", after, 0)?;
+        if after.len() != plan.before.len() {
+            return Err(Error::new(format!(
+                "before has {} numbers and after {}",
+                plan.before.len(),
+                after.len()
+            )));
+        }
+    }
+    match &*plan.mode {
+        "constant" | "edge" | "reflect" | "wrap" => Ok(()),
+        other => Err(Error::new(format!(
+            "mode has to be 'constant', 'edge', 'reflect' or 'wrap', not '{other}'"
+        ))),
+    }
+}
+
+fn infer(inputs: &[Spec], plan: &pad::Plan) -> Result<Vec<Spec>> {
+    let shape = &inputs[0].shape;
+    let axes = sized_axes(shape.len(), plan.before.len(), &plan.channels, "before")?;
+    let after = plan.after.as_ref().unwrap_or(&plan.before);
+    let mut lengths = Vec::with_capacity(axes.len());
+    for (axis, (before, after)) in axes.clone().zip(plan.before.iter().zip(after)) {
+        let sum = before.checked_add(*after).and_then(|more| more.checked_add(shape[axis]));
+        let Some(sum) = sum else {
+            return Err(Error::new("before and after are too large"));
+        };
+        if shape[axis] == 0 && sum > 0 && plan.mode != "constant" {
+            return Err(Error::new(format!(
+                "an item of shape {} has nothing to continue with mode '{}'",
+                shape_text(shape),
+                plan.mode
+            )));
+        }
+        lengths.push(if shape[axis] < 0 { -1 } else { sum });
+    }
+    Ok(vec![resized(&inputs[0], axes, lengths)])
+}

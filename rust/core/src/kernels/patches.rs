@@ -1,0 +1,59 @@
+//! `patches`: an item cut into boxes.
+
+use super::Number;
+use super::geometry::windows::Windows;
+use ironbatch_kernel::{Result, Spec, kernel};
+use ndarray::{ArrayViewD, ArrayViewMutD};
+
+/// Cut an item into boxes of one size, row by row.
+///
+/// Boxes begin at multiples of `stride` and lie within the item; what is left at the ends is
+/// dropped. As ``sliding_window_view(x, size)[::stride]`` of NumPy, with the boxes along one axis.
+///
+/// Parameters
+/// ----------
+/// x : array of uint8, int16, uint16, float32 or float64
+/// size : sequence of int
+///     Lengths of a box along as many axes; other axes stay whole.
+/// stride : sequence of int, optional
+///     From one box to the next along these axes; `size` if left out, so that boxes neither
+///     overlap nor leave gaps.
+/// channels : 'last' or 'first'
+///     Whether these are the first axes of an item or its last ones.
+///
+/// Returns
+/// -------
+/// array of the dtype of `x`
+///     The boxes, along a new first axis.
+///
+/// Raises
+/// ------
+/// ValueError
+///     If a box is larger than the item, or a number is not above 0.
+#[kernel(T = [u8, i16, u16, f32, f64], infer = infer, check = check)]
+pub(crate) fn patches<T: Number>(
+    x: ArrayViewD<'_, T>,
+    mut out: ArrayViewMutD<'_, T>,
+    size: &[i64],
+    stride: Option<&[i64]>,
+    #[default("last")] channels: &str,
+) -> Result<()> {
+    let shape: Vec<_> = x.shape().iter().map(|&length| length as i64).collect();
+    let windows = Windows::new(&shape, size, stride, channels)?;
+    for (start, mut patch) in windows.starts().zip(out.outer_iter_mut()) {
+        super::geometry::copy_box(&x, &mut patch, &start);
+    }
+    Ok(())
+}
+
+fn check(plan: &patches::Plan) -> Result<()> {
+    Windows::check(&plan.size, plan.stride.as_deref(), &plan.channels)
+}
+
+fn infer(inputs: &[Spec], plan: &patches::Plan) -> Result<Vec<Spec>> {
+    let Spec { dtype, shape } = &inputs[0];
+    let windows = Windows::new(shape, &plan.size, plan.stride.as_deref(), &plan.channels)?;
+    let mut made = vec![windows.count()];
+    made.extend(windows.shape);
+    Ok(vec![Spec { dtype: *dtype, shape: made }])
+}
