@@ -116,3 +116,40 @@ def test_an_unknown_attribute(config):
 
 def test_it_pickles(config):
     assert pickle.loads(pickle.dumps(config)) == config
+
+
+def test_what_a_config_cannot_be_made_of_is_named():
+    for wrong in (5, "ab"):
+        with pytest.raises(TypeError, match=f"made of a dictionary.*got {wrong!r}"):
+            Config(wrong)
+
+
+def test_the_root_is_no_option(config):
+    for path in ("", "/"):
+        with pytest.raises(ValueError, match="root of the config"):
+            config[path] = 3
+        with pytest.raises(ValueError, match="root of the config"):
+            config.pop(path)
+
+
+def test_near_names_come_once_and_with_every_error(config):
+    with pytest.raises(KeyError, match="near names: size"):
+        config.pop("sise")
+    with pytest.raises(KeyError) as caught:
+        config["sise"]
+    assert str(caught.value).count("size") == 1
+    with pytest.raises(AttributeError, match="near names: size"):
+        config.sise  # noqa: B018
+
+
+def test_a_dictionary_with_other_keys_is_a_value():
+    weights = {0: 1.0, 1: 5.0}
+    config = Config({"loss": {"weights": weights}})
+    assert config["loss/weights"] == weights
+    assert config["loss/weights"][1] == 5.0
+    assert config.flatten() == {"loss/weights": weights}
+
+
+def test_comparing_with_what_is_no_config(config):
+    assert config != 5
+    assert config != {1: 2}

@@ -17,6 +17,13 @@ def _parts(path: Any) -> list[str]:
     return [part for part in path.split("/") if part]
 
 
+def _path_of_an_option(path: Any) -> list[str]:
+    parts = _parts(path)
+    if not parts:
+        raise ValueError(f"{path!r} is the root of the config, not an option")
+    return parts
+
+
 class Config:
     """A tree of options.
 
@@ -59,6 +66,11 @@ class Config:
         object.__setattr__(self, "_tree", tree)
         if config is not None and not isinstance(config, Config):
             pairs: Any = config.items() if isinstance(config, Mapping) else config
+            if isinstance(pairs, str) or not isinstance(pairs, Iterable):
+                raise TypeError(
+                    "a Config is made of a dictionary, a Config or (path, value) pairs, "
+                    f"got {config!r} of type {type(config).__name__}"
+                )
             for path, value in pairs:
                 self.put(path, value)
         for path, value in kwargs.items():
@@ -94,17 +106,20 @@ class Config:
             return [self[one] for one in path]
         value = self._find(path)
         if value is _MISSING:
-            near = get_close_matches(path, [*self.flatten(), *self._tree], n=3)
-            hint = f"; near names: {', '.join(near)}" if near else ""
-            raise KeyError(f"the config has no option {path!r}{hint}")
+            raise KeyError(self._unknown(path))
         return _wrap(value)
+
+    def _unknown(self, path: str) -> str:
+        near = get_close_matches(path, {**self.flatten(), **self._tree}, n=3)
+        hint = f"; near names: {', '.join(near)}" if near else ""
+        return f"the config has no option {path!r}{hint}"
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
         value = self._find(name)
         if value is _MISSING:
-            raise AttributeError(f"the config has no option {name!r}")
+            raise AttributeError(self._unknown(name))
         return _wrap(value)
 
     def __contains__(self, path: object) -> bool:
@@ -156,9 +171,9 @@ class Config:
         value = self._find(path)
         if value is _MISSING:
             if default is _MISSING:
-                raise KeyError(f"the config has no option {path!r}")
+                raise KeyError(self._unknown(path))
             return default
-        *parents, last = _parts(path)
+        *parents, last = _path_of_an_option(path)
         node = self._tree
         for part in parents:
             node = node[part]
@@ -166,6 +181,7 @@ class Config:
         return _wrap(value)
 
     def __setitem__(self, path: str, value: Any) -> None:
+        _path_of_an_option(path)
         self.pop(path, None)
         self.put(path, value)
 
@@ -217,7 +233,9 @@ class Config:
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Config):
             return bool(self._tree == other._tree)
-        return isinstance(other, dict) and self._tree == Config(other)._tree
+        if not isinstance(other, dict) or not all(isinstance(key, str) for key in other):
+            return False
+        return bool(self._tree == Config(other)._tree)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -253,7 +271,7 @@ class Config:
 
 
 def _wrap(value: Any) -> Any:
-    if type(value) is dict:
+    if type(value) is dict and all(isinstance(key, str) for key in value):
         config = Config()
         object.__setattr__(config, "_tree", value)
         return config

@@ -138,14 +138,30 @@ def test_expressions_are_hashable():
 
 
 def test_repr_is_what_was_written():
-    assert repr((B.images[1:3].mean(axis=0) + 1) * V("x")) == (
-        "((B('images')[1:3].mean(axis=0) + 1) * V('x'))"
-    )
-    assert repr(C("a", default=1)) == "C('a', default=1)"
-    assert repr(R("normal", 0, scale=2, size=3)) == "R('normal', 0, scale=2, size=3)"
-    assert repr(IF(B.x, 1, 2)) == "IF(B('x'), 1, 2)"
-    assert repr(L.images.shape[0]) == "L('images').shape[0]"
-    assert repr(F(len)(B())) == "F(len)(B())"
+    written = """\
+(B.images[1:3].mean(axis=0) + 1) * V('x')
+1 - (B.a - 2) - B.b
+(-B.a) ** 2 ** B.b
+-B.a ** 2
+(-2) ** B.a
+(B.a < 3) & ~(B.b == 2) | B.c
+(B.a < B.b) == B.c
+abs(B.a - 1)
+(B.a + 1).shape[0]
+B.x[..., 1:2, ::3]
+B.x[B.y,]
+B('two words', copy=True)
+C('a', default=1)
+V('x', mode='a')
+R('normal', 0, scale=2, size=3, seed=5)
+IF(B.x, 1, 2)
+L.images.shape[0]
+L('images')[1:]
+F(len)(B())
+(B.a / 3).format('{:.2f}')
+(B.a @ B.b).str()"""
+    for line in written.splitlines():
+        assert repr(eval(line)) == line
 
 
 def test_v_is_a_variable(batch):
@@ -166,7 +182,7 @@ def test_modes():
     V("list").extend([3, 4], pipeline=pipeline)
     V("set").append({2}, pipeline=pipeline)
     V("dict", "update").set({"b": 2}, pipeline=pipeline)
-    V("none").append(5, pipeline=pipeline)
+    V("none").append([5], pipeline=pipeline)
     assert pipeline.v("list") == [1, 2, 3, 4]
     assert pipeline.v("set") == {1, 2}
     assert pipeline.v("dict") == {"a": 1, "b": 2}
@@ -332,7 +348,125 @@ def test_a_bound_expression_needs_no_arguments(batch):
 def test_an_error_names_the_expression(batch):
     with pytest.raises(ZeroDivisionError) as caught:
         (B.size / (B.size - 3)).get(batch=batch)
-    assert "while evaluating (B('size') / (B('size') - 3))" in caught.value.__notes__
+    assert caught.value.__notes__ == ["while evaluating B.size / (B.size - 3)"]
     with pytest.raises(TypeError) as caught:
         (B.size + 1).set(3, batch=batch)
-    assert "while storing to (B('size') + 1)" in caught.value.__notes__
+    assert "while storing to B.size + 1" in caught.value.__notes__
+
+
+def test_an_error_in_a_part_names_the_part_and_the_whole(batch):
+    with pytest.raises(AttributeError) as caught:
+        (B.images.nothing[0] + 1).get(batch=batch)
+    assert caught.value.__notes__ == [
+        "while evaluating B.images.nothing, part of B.images.nothing[0] + 1"
+    ]
+
+
+def test_an_error_in_pp_names_the_expression(batch):
+    with pytest.raises(ZeroDivisionError) as caught:
+        list(PP(1 / (B.size - 3)).get(batch=batch))
+    assert caught.value.__notes__ == [
+        "while evaluating 1 / (B.size - 3), part of PP(1 / (B.size - 3))"
+    ]
+
+
+def test_long_values_are_shortened_in_messages(batch):
+    with pytest.raises(ValueError, match="100000 values for the 3 items") as caught:
+        P(list(range(100_000))).get(batch=batch)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("unordered", [{1, 2, 3}, {1: 2, 3: 4, 5: 6}, "abc", 5, np.array(3.0)])
+def test_p_takes_nothing_without_order(batch, unordered):
+    with pytest.raises(TypeError, match="needs a sequence of 3 values"):
+        P(unordered).get(batch=batch)
+
+
+def test_p_takes_a_table_by_position(batch):
+    pandas = pytest.importorskip("pandas")
+    column = pandas.Series([4, 5, 6], index=[2, 0, 1])
+    assert [P(column).get(batch=batch)[k] for k in range(3)] == [4, 5, 6]
+    rows = list(P(pandas.DataFrame({"a": column, "b": column + 1})).get(batch=batch))
+    assert [row["b"] for row in rows] == [5, 6, 7]
+
+
+@pytest.mark.parametrize("kind", [P, PP])
+def test_p_needs_a_batch(kind):
+    with pytest.raises(ValueError, match="needs a batch"):
+        kind([1]).get()
+
+
+def test_an_expression_that_gives_an_expression_is_evaluated_on(batch, dataset):
+    dataset.size_of = B.size
+    assert F(lambda: B.size + 1).get(batch=batch) == 4
+    assert (D("size_of") + 1).get(batch=batch) == 4
+    batch.later = B.size * 2
+    assert eval_expr([B.later], batch=batch) == [6]
+    V("x").set(B.size, eval=False, batch=batch)
+    assert V("x").get(batch=batch) == 3
+
+
+def test_r_draws_many(batch):
+    assert R("normal", size=2).get(size=5, batch=batch).shape == (5, 2)
+    assert R("normal").get(size=(5, 4), batch=batch).shape == (5, 4)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        (np.array([10, 20, 30]) + B.labels, [11, 22, 33]),
+        (np.array([10, 20, 30]) > 10 * B.labels, [False, False, False]),
+        (np.eye(3) @ B.labels, [1, 2, 3]),
+        (np.float64(2) * B.labels, [2, 4, 6]),
+        (np.sqrt(B.labels * B.labels), [1, 2, 3]),
+        (np.maximum(B.labels, 2), [2, 2, 3]),
+        (np.add.accumulate(B.labels), [1, 3, 6]),
+        (np.negative(B.labels), [-1, -2, -3]),
+        (np.add(B.labels, 1, dtype=float), [2, 3, 4]),
+    ],
+    ids=repr,
+)
+def test_functions_of_numpy_give_expressions(batch, expression, expected):
+    assert isinstance(expression, NamedExpression)
+    assert expression.get(batch=batch).tolist() == expected
+    assert pickle.loads(pickle.dumps(expression)).get(batch=batch).tolist() == expected
+
+
+def test_an_array_cannot_grow_by_an_expression():
+    array = np.zeros(3)
+    with pytest.raises(TypeError, match="no value before"):
+        array += B.labels
+
+
+def test_none_gives_way_to_whatever_is_stored():
+    pipeline = Pipeline().init_variables("a", "e", "u", "w")
+    V("a", "a").set({1}, pipeline=pipeline)
+    V("a", "a").set({2}, pipeline=pipeline)
+    V("e", "e").set([1], pipeline=pipeline)
+    V("e", "e").set((2, 3), pipeline=pipeline)
+    V("u", "u").set({"k": 1}, pipeline=pipeline)
+    V("u", "u").set({"m": 2}, pipeline=pipeline)
+    found = [pipeline.v(name) for name in "aeu"]
+    assert found == [{1, 2}, [1, 2, 3], {"k": 1, "m": 2}]
+
+
+@pytest.mark.parametrize("mode", ["a", "e", "u"])
+def test_modes_work_on_items_attributes_and_options(batch, mode):
+    stored = {"a": 2, "e": [2], "u": {2}}[mode]
+    first = {1} if mode == "u" else [1]
+    expected = {1, 2} if mode == "u" else [1, 2]
+    batch.pipeline.init_variable("d", {"k": first})
+    batch.notes = SimpleNamespace(inner=first.copy())
+    batch.pipeline.config["opt"] = first.copy()
+    for place in (V("d", mode=mode)["k"], B.notes.inner, C("opt")):
+        place.set(stored, mode, batch=batch)
+    assert batch.pipeline.v("d")["k"] == batch.notes.inner == expected
+    assert batch.pipeline.config["opt"] == expected
+
+
+def test_a_mode_that_a_value_has_no_method_for_is_an_error(batch):
+    with pytest.raises(AttributeError, match="append") as caught:
+        B.labels.append(3, batch=batch)
+    assert "while storing to B.labels" in caught.value.__notes__
+    with pytest.raises(AttributeError, match="update"):
+        V("x").update(3, batch=batch)

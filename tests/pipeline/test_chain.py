@@ -131,7 +131,7 @@ def test_a_nested_pipeline_brings_its_variables(dataset):
 
 def test_repr_shows_the_chain_as_it_was_written(dataset):
     text = repr(dataset.p.scale(factor=B.size + 1) + Pipeline().wait() * 2)
-    assert text == "Pipeline(Dataset)\n    .scale(factor=(B('size') + 1))\n    .wait() * 2"
+    assert text == "Pipeline(Dataset)\n    .scale(factor=B.size + 1)\n    .wait() * 2"
 
 
 def test_a_pipeline_pickles(dataset, values):
@@ -141,7 +141,7 @@ def test_a_pipeline_pickles(dataset, values):
     assert again.num_actions == 3
     again = pickle.loads(pickle.dumps(Pipeline().init_variable("n", 5).scale(B.size @ V("n"))))
     assert again.v("n") == 5
-    assert repr(again) == "Pipeline()\n    .scale((B('size') @ V('n')))"
+    assert repr(again) == "Pipeline()\n    .scale(B.size @ V('n'))"
 
 
 def test_a_pickled_pipeline_keeps_the_values_of_its_variables():

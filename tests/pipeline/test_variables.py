@@ -1,7 +1,18 @@
+import pickle
+import random
+import time
+from collections import Counter, OrderedDict, defaultdict, deque
+from enum import Enum
+
 import numpy as np
 import pytest
 
 from ironbatch import B, F, I, Pipeline, V
+
+
+class Name(Enum):
+    LOSS = "loss"
+    STEPS = "steps"
 
 
 def test_variables_have_defaults():
@@ -155,3 +166,81 @@ def test_batches_after_the_end_change_nothing(dataset, prefetch, end):
     else:
         pipeline.run(2, prefetch=prefetch)
     assert pipeline.v("first") == [0]
+
+
+@pytest.mark.parametrize(
+    "default",
+    [[], [[]], {}, {"a": set()}, set(), deque(), OrderedDict(), defaultdict(list), Counter()],
+    ids=repr,
+)
+def test_a_reset_brings_an_empty_default_back(default):
+    shown = repr(default)
+    pipeline = Pipeline().init_variable("x", default)
+    for holder in (pipeline, pipeline + Pipeline(), pipeline.do_nothing()):
+        value = holder.v("x")
+        assert type(value) is type(default)
+        inner = value[0] if shown == "[[]]" else value["a"] if shown == "{'a': set()}" else value
+        if hasattr(inner, "append"):
+            inner.append(1)
+        else:
+            inner.update({1: 1})
+        assert holder.reset("vars").v("x") == default
+        assert repr(default) == shown
+
+
+def test_pipelines_of_one_template_share_no_default(dataset):
+    template = Pipeline().init_variable("sums", np.zeros(2)).init_variable("seen", set())
+    template = template.update(V("sums")[0], V("sums")[0] + B.size).update(
+        V("seen", mode="u"), B.indices.tolist()
+    )
+    one, two = dataset >> template, dataset >> template
+    one.run(5)
+    assert one.v("sums").tolist() == [10, 0]
+    assert (two.v("sums").tolist(), two.v("seen"), template.v("seen")) == ([0, 0], set(), set())
+
+
+def test_an_object_as_a_default_is_shared():
+    thing = object()
+    pipeline = Pipeline().init_variable("x", thing).init_variable("y", [thing])
+    assert pipeline.do_nothing().v("x") is thing
+    assert pipeline.do_nothing().v("y")[0] is thing
+
+
+def test_adding_steps_calls_no_factory():
+    calls: list[int] = []
+    pipeline = Pipeline().init_variable("x", factory=lambda: calls.append(1) or len(calls))
+    pipeline = pipeline.do_nothing().do_nothing().do_nothing()
+    assert calls == [1]
+    assert (pipeline.v("x"), pipeline.v("x")) == (2, 2)
+    assert pickle.loads(pickle.dumps(Pipeline().init_variable("n", 3).do_nothing())).v("n") == 3
+
+
+def test_members_of_an_enumeration_name_variables(dataset):
+    pipeline = dataset.p.init_variables({Name.LOSS: 0, Name.STEPS: 5})
+    pipeline = pipeline.update(V(Name.LOSS), V(Name.LOSS) + V(Name.STEPS))
+    assert pipeline.run(5).v(Name.LOSS) == 10
+
+
+def test_a_variable_may_be_renewed_by_each_run_and_before_it(dataset):
+    pipeline = dataset.p.init_variable("log", init_on_each_run=list)
+    pipeline.before.update(V("log", mode="a"), "start")
+    pipeline = pipeline.update(V("log", mode="a"), I())
+    assert pipeline.run(5, prefetch=2).run(5).v("log") == ["start", 1, 2]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("prefetch", [0, 1, 2, 4, 8])
+def test_updates_arrive_in_order_whatever_takes_how_long(dataset, prefetch):
+    chance = random.Random(prefetch)
+    pipeline = dataset.p.init_variables({"log": [], "sum": 0})
+    pipeline = pipeline.call(lambda: time.sleep(chance.random() / 100))
+    pipeline = pipeline.update(V("log", mode="a"), B.indices[0])
+    pipeline = pipeline.call(lambda: time.sleep(chance.random() / 100))
+    pipeline = pipeline.call(lambda x: [x], B.indices[0], save_to=V("log", mode="e"))
+    pipeline = pipeline.update(V("sum"), V("sum") * 3 + B.indices[0])
+    log = pipeline.run(1, n_epochs=2, prefetch=prefetch).v("log")
+    expected = 0
+    for item in [*range(10), *range(10)]:
+        expected = expected * 3 + item
+    assert pipeline.v("sum") == expected
+    assert sorted(log) == sorted([*range(10)] * 4)

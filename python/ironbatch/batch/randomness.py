@@ -76,4 +76,8 @@ class Randomness(Copying):
         """Give the operation of the next parallel call: a hash of action and call number."""
         calls = self.__dict__.get("_action_calls", 0)
         self.__dict__["_action_calls"] = calls + 1
-        return operation_hash(self.__dict__.get("_action_path", ""), calls)
+        path = self.__dict__.get("_action_path", "")
+        scope = self.__dict__.get("_scope")
+        if scope is not None and scope.turn:
+            path += scope.turn
+        return operation_hash(path, calls)

@@ -7,18 +7,21 @@ from ironbatch.models.protocol import Model
 if _TYPE_CHECKING:
     from ironbatch.models.metrics import ClassificationMetrics, SegmentationMetrics
     from ironbatch.models.sklearn_model import SklearnModel
+    from ironbatch.models.torch_model import TorchModel
 
 __all__ = [
     "ClassificationMetrics",
     "Model",
     "SegmentationMetrics",
     "SklearnModel",
+    "TorchModel",
 ]
 
 _LAZY = {
     "ClassificationMetrics": "ironbatch.models.metrics",
     "SegmentationMetrics": "ironbatch.models.metrics",
     "SklearnModel": "ironbatch.models.sklearn_model",
+    "TorchModel": "ironbatch.models.torch_model",
 }
 
 

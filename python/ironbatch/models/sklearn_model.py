@@ -13,7 +13,7 @@ from ironbatch.config import Config
 from ironbatch.extras import need
 from ironbatch.models.files import existing, written_whole
 from ironbatch.models.rows import as_column, as_rows, kept, stacked
-from ironbatch.models.sources import imported, path_of
+from ironbatch.models.sources import imported, path_of, plain
 
 __all__ = ["SklearnModel"]
 
@@ -102,7 +102,7 @@ class SklearnModel:
             raise KeyError("SklearnModel needs the option 'estimator', a class of scikit-learn")
         given = imported(self.config["estimator"], "estimator")
         # Not the items of the Config: an option that is a dict would come back as a Config.
-        options = {k: _plain(v) for k, v in self.config.items() if k not in _OWN}
+        options = {k: plain(v) for k, v in self.config.items() if k not in _OWN}
         if inspect.isclass(given):
             known = inspect.signature(given).parameters
             if all(one.kind is not one.VAR_KEYWORD for one in known.values()):
@@ -319,10 +319,6 @@ class SklearnModel:
         return (
             f"SklearnModel({type(estimator).__name__})" if estimator is not None else "SklearnModel"
         )
-
-
-def _plain(value: Any) -> Any:
-    return value.flatten() if isinstance(value, Config) else value
 
 
 def _check_options(name: str, options: dict[str, Any], known: list[str]) -> None:

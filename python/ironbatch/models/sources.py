@@ -5,7 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["imported", "path_of"]
+from ironbatch.config import Config
+
+__all__ = ["imported", "path_of", "plain"]
 
 
 def imported(what: Any, option: str) -> Any:
@@ -41,6 +43,19 @@ def imported(what: Any, option: str) -> Any:
         return getattr(import_module(module), name)
     except AttributeError as error:
         raise ImportError(f"option {option!r}: {module} has no {name!r}") from error
+
+
+def plain(option: Any) -> Any:
+    """Give dictionaries for configs, at any depth.
+
+    Examples
+    --------
+    >>> plain(Config({'a/b/c': 1}))
+    {'a': {'b': {'c': 1}}}
+    """
+    if isinstance(option, Config):
+        return {name: plain(value) for name, value in option.items()}
+    return option
 
 
 def path_of(what: Any) -> str:

@@ -19,8 +19,9 @@
 from typing import Any
 
 from ironbatch.namedexpr.base import NamedExpression, evaluate, has_expression, scope_of
-from ironbatch.namedexpr.expressions import IF, B, C, D, F, I, L, M, R, V, W
+from ironbatch.namedexpr.expressions import IF, B, C, D, F, I, L, M, V, W
 from ironbatch.namedexpr.per_item import PP, P, PerItem
+from ironbatch.namedexpr.random_value import R
 from ironbatch.namedexpr.scope import Scope
 
 __all__ = [

@@ -7,11 +7,19 @@ give larger trees.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ironbatch.namedexpr.operators import BINARY, COMPARE, OPERATORS, RANKS, UFUNCS, UNARY
 from ironbatch.namedexpr.scope import Scope
+from ironbatch.namedexpr.written import (
+    ATOM_RANK,
+    UNARY_RANK,
+    call,
+    name_expression,
+    operand,
+    shown,
+)
 
 __all__ = ["MODES", "NamedExpression", "evaluate"]
 
@@ -94,7 +102,9 @@ class _Named(type):
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        return cls(name)
+        expression = cls(name)
+        expression.__dict__["_dotted"] = True
+        return expression
 
 
 class NamedExpression(metaclass=_Named):
@@ -112,6 +122,10 @@ class NamedExpression(metaclass=_Named):
     _name: Any
     _mode: str
     _bound: tuple[Any, Any] | None
+    _dotted = False
+    """Whether it was written as `B.name`."""
+    _rank = ATOM_RANK
+    """How close the operator binds that it is written with."""
 
     def __init__(self, name: Any = None, mode: str = "w") -> None:
         if mode not in MODES:
@@ -140,12 +154,17 @@ class NamedExpression(metaclass=_Named):
 
     def _compute(self, batch: Any, scope: Scope) -> Any:
         try:
-            return self._value(batch, scope)
+            value = self._value(batch, scope)
+            if isinstance(value, NamedExpression):
+                value = self._further(value, batch, scope)
+            return value
         except Exception as error:
-            note = f"while evaluating {self!r}"
-            if not any(note in old for old in getattr(error, "__notes__", ())):
-                error.add_note(note)
+            name_expression(error, self)
             raise
+
+    def _further(self, value: NamedExpression, batch: Any, scope: Scope) -> Any:
+        """Give the value of an expression that turned out to be the value of this one."""
+        return value._compute(batch, scope)
 
     def _closure(self) -> Callable[[Any, Scope], Any]:
         """Give a function that computes the expression, with what is known already worked out."""
@@ -174,14 +193,9 @@ class NamedExpression(metaclass=_Named):
     def _change(self, value: Any, mode: str, batch: Any, scope: Scope) -> None:
         there = self._compute(batch, scope)
         if there is None:
-            self._write(
-                [value] if mode == "a" else list(value) if mode == "e" else value, batch, scope
-            )
+            self._write(value, batch, scope)
         elif mode == "u" or (mode == "a" and isinstance(there, set | dict)):
-            if hasattr(there, "update"):
-                there.update(value)
-            else:
-                self._write(value, batch, scope)
+            there.update(value)
         elif mode == "a":
             there.append(value)
         else:
@@ -222,7 +236,8 @@ class NamedExpression(metaclass=_Named):
         value : object
             What to store; an expression is computed first if `eval`.
         mode : {'w', 'a', 'e', 'u'}, optional
-            How; the mode of the expression by default.
+            How; the mode of the expression by default. Whatever the mode, a value takes the
+            place of None.
         eval : bool
             Whether expressions in `value` are computed.
         batch, pipeline
@@ -243,7 +258,7 @@ class NamedExpression(metaclass=_Named):
         self.set(value, "w", batch=batch, pipeline=pipeline)
 
     def append(self, value: Any, *, batch: Any = None, pipeline: Any = None) -> None:
-        """Append a value to a list, or add to a set or dictionary; None becomes a list of one."""
+        """Append a value to a list, or update a set or a dictionary with it."""
         self.set(value, "a", batch=batch, pipeline=pipeline)
 
     def extend(self, value: Any, *, batch: Any = None, pipeline: Any = None) -> None:
@@ -270,16 +285,11 @@ class NamedExpression(metaclass=_Named):
 
     def str(self) -> NamedExpression:
         """Convert the value to a str."""
-        return _Apply("str", str, (self,), lambda parts: f"{parts[0]}.str()")
+        return _Apply("str", str, (self,))
 
     def format(self, pattern: Any) -> NamedExpression:
         """Insert the value into a pattern for `str.format`."""
-        return _Apply(
-            "format",
-            lambda value, text: text.format(value),
-            (self, pattern),
-            lambda parts: f"{parts[0]}.format({parts[1]})",
-        )
+        return _Apply("format", _insert, (self, pattern))
 
     def __getattr__(self, name: Any) -> Any:
         if isinstance(name, str_type) and name.startswith("_"):
@@ -305,9 +315,28 @@ class NamedExpression(metaclass=_Named):
             "use &, | and ~ in place of and, or and not, and IF for a choice"
         )
 
+    def __array_ufunc__(self, ufunc: Any, method: Any, *inputs: Any, **kwargs: Any) -> Any:
+        """Let NumPy's functions, and operators between arrays and expressions, give expressions."""
+        if "out" in kwargs:
+            raise TypeError(f"{self!r} has no value before the pipeline runs")
+        if method == "__call__" and not kwargs:
+            symbol = UFUNCS.get(ufunc.__name__)
+            function = OPERATORS.get((len(inputs), symbol or ""))
+            if symbol is not None and function is not None:
+                return _Apply(symbol, function, inputs)
+        from ironbatch.namedexpr.expressions import F
+
+        return F(ufunc if method == "__call__" else getattr(ufunc, method))(*inputs, **kwargs)
+
+    def _options(self) -> dict[Any, Any]:
+        """Give arguments that are not what they are by default, for `repr`."""
+        return {} if self._mode == "w" else {"mode": self._mode}
+
     def __repr__(self) -> Any:
         kind = type(self).__name__
-        return f"{kind}()" if self._name is None else f"{kind}({self._name!r})"
+        if self._dotted:
+            return f"{kind}.{self._name}"
+        return call(kind, () if self._name is None else (self._name,), self._options())
 
     def __getstate__(self) -> dict[Any, Any]:
         return {**self.__dict__, "_bound": None}
@@ -319,6 +348,10 @@ class NamedExpression(metaclass=_Named):
 
 
 str_type = str
+
+
+def _insert(value: Any, pattern: Any) -> Any:
+    return pattern.format(value)
 
 
 def scope_of(batch: Any, pipeline: Any, iteration: int | None) -> Scope:
@@ -344,8 +377,11 @@ class _Attribute(NamedExpression):
     def _write(self, value: Any, batch: Any, scope: Scope) -> None:
         setattr(self._base._compute(batch, scope), self._resolved_name(batch, scope), value)
 
+    def _lock(self, batch: Any, scope: Scope) -> Any:
+        return self._base._lock(batch, scope)
+
     def __repr__(self) -> str_type:
-        return f"{self._base!r}.{self._name}"
+        return f"{operand(self._base, ATOM_RANK)}.{self._name}"
 
 
 class _Item(NamedExpression):
@@ -359,14 +395,25 @@ class _Item(NamedExpression):
     def _write(self, value: Any, batch: Any, scope: Scope) -> None:
         self._base._compute(batch, scope)[evaluate(self._name, batch, scope)] = value
 
+    def _lock(self, batch: Any, scope: Scope) -> Any:
+        return self._base._lock(batch, scope)
+
     def __repr__(self) -> str_type:
         key = self._name
-        if isinstance(key, slice):
-            parts = ["" if part is None else repr(part) for part in (key.start, key.stop)]
-            text = ":".join(parts) + ("" if key.step is None else f":{key.step!r}")
-        else:
-            text = repr(key)
-        return f"{self._base!r}[{text}]"
+        keys = key if type(key) is tuple and key else (key,)
+        text = ", ".join(map(_key_text, keys)) + (
+            "," if type(key) is tuple and len(key) == 1 else ""
+        )
+        return f"{operand(self._base, ATOM_RANK)}[{text}]"
+
+
+def _key_text(key: Any) -> str_type:
+    if key is Ellipsis:
+        return "..."
+    if not isinstance(key, slice):
+        return shown(key)
+    parts = ["" if part is None else shown(part) for part in (key.start, key.stop)]
+    return ":".join(parts) + ("" if key.step is None else f":{shown(key.step)}")
 
 
 class _Call(NamedExpression):
@@ -384,37 +431,42 @@ class _Call(NamedExpression):
         return function(*args, **evaluate(self._kwargs, batch, scope))
 
     def __repr__(self) -> str_type:
-        args = [repr(one) for one in self._args]
-        args += [f"{name}={one!r}" for name, one in self._kwargs.items()]
-        return f"{self._base!r}({', '.join(args)})"
+        return call(operand(self._base, ATOM_RANK), self._args, self._kwargs)
 
 
 class _Apply(NamedExpression):
     """A function of the values of some expressions."""
 
     def __init__(
-        self,
-        symbol: str_type,
-        function: Callable[..., Any],
-        operands: tuple[Any, ...],
-        show: Callable[[list[str_type]], str_type] | None = None,
+        self, symbol: str_type, function: Callable[..., Any], operands: tuple[Any, ...]
     ) -> None:
         super().__init__()
         self._symbol = symbol
         self._function = function
         self._operands = operands
-        self._show = show
 
     def _value(self, batch: Any, scope: Scope) -> Any:
         return self._function(*[evaluate(one, batch, scope) for one in self._operands])
 
+    @property
+    def _rank(self) -> int:  # type: ignore[override]
+        if len(self._operands) == 2:
+            return RANKS.get(self._symbol, ATOM_RANK)
+        return UNARY_RANK if self._symbol in ("-", "+", "~") else ATOM_RANK
+
     def __repr__(self) -> str_type:
-        parts = [repr(one) for one in self._operands]
-        if self._show is not None:
-            return self._show(parts)
-        if len(parts) == 1:
-            return f"({self._symbol}{parts[0]})"
-        return f"({parts[0]} {self._symbol} {parts[1]})"
+        symbol, (first, *more) = self._symbol, self._operands
+        if symbol in ("str", "format"):
+            return call(f"{operand(first, ATOM_RANK)}.{symbol}", more, {})
+        if symbol == "abs":
+            return f"abs({first!r})"
+        rank = self._rank
+        if not more:
+            return f"{symbol}{operand(first, rank)}"
+        # Of equal operators the left one goes first, but for powers; comparisons do not chain.
+        left = rank + 1 if symbol == "**" or rank == RANKS["=="] else rank
+        right = rank if symbol == "**" else rank + 1
+        return f"{operand(first, left)} {symbol} {operand(more[0], right)}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Operators are found again by their symbol, so no function is pickled.
@@ -429,42 +481,7 @@ def _rebuild_method(symbol: str_type, operands: tuple[Any, ...]) -> NamedExpress
 
 
 def _rebuild_operator(symbol: str_type, operands: tuple[Any, ...]) -> NamedExpression:
-    return _Apply(symbol, _OPERATORS[len(operands), symbol], operands)
-
-
-_BINARY: dict[str_type, tuple[str_type, Callable[..., Any]]] = {
-    "add": ("+", operator.add),
-    "sub": ("-", operator.sub),
-    "mul": ("*", operator.mul),
-    "truediv": ("/", operator.truediv),
-    "floordiv": ("//", operator.floordiv),
-    "mod": ("%", operator.mod),
-    "pow": ("**", operator.pow),
-    "matmul": ("@", operator.matmul),
-    "lshift": ("<<", operator.lshift),
-    "rshift": (">>", operator.rshift),
-    "and": ("&", operator.and_),
-    "or": ("|", operator.or_),
-    "xor": ("^", operator.xor),
-}
-_COMPARE: dict[str_type, tuple[str_type, Callable[..., Any]]] = {
-    "lt": ("<", operator.lt),
-    "le": ("<=", operator.le),
-    "gt": (">", operator.gt),
-    "ge": (">=", operator.ge),
-    "eq": ("==", operator.eq),
-    "ne": ("!=", operator.ne),
-}
-_UNARY: dict[str_type, tuple[str_type, Callable[..., Any]]] = {
-    "neg": ("-", operator.neg),
-    "pos": ("+", operator.pos),
-    "abs": ("abs ", operator.abs),
-    "invert": ("~", operator.invert),
-}
-_OPERATORS = {
-    **{(2, symbol): function for symbol, function in (*_BINARY.values(), *_COMPARE.values())},
-    **{(1, symbol): function for symbol, function in _UNARY.values()},
-}
+    return _Apply(symbol, OPERATORS[len(operands), symbol], operands)
 
 
 def _add_operator(name: str_type, symbol: str_type, function: Callable[..., Any]) -> None:
@@ -475,7 +492,7 @@ def _add_operator(name: str_type, symbol: str_type, function: Callable[..., Any]
         return _Apply(symbol, function, (other, self))
 
     setattr(NamedExpression, f"__{name}__", forward)
-    if name in _BINARY:
+    if name in BINARY:
         setattr(NamedExpression, f"__r{name}__", reflected)
 
 
@@ -483,7 +500,7 @@ def _add_unary(name: str_type, symbol: str_type, function: Callable[..., Any]) -
     setattr(NamedExpression, f"__{name}__", lambda self: _Apply(symbol, function, (self,)))
 
 
-for _name, (_symbol, _function) in (_BINARY | _COMPARE).items():
+for _name, (_symbol, _function) in (BINARY | COMPARE).items():
     _add_operator(_name, _symbol, _function)
-for _name, (_symbol, _function) in _UNARY.items():
+for _name, (_symbol, _function) in UNARY.items():
     _add_unary(_name, _symbol, _function)

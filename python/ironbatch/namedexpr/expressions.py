@@ -6,10 +6,11 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
-from ironbatch.namedexpr.base import NamedExpression, evaluate
+from ironbatch.namedexpr.base import NamedExpression, evaluate, has_expression
 from ironbatch.namedexpr.scope import Scope
+from ironbatch.namedexpr.written import call
 
-__all__ = ["IF", "B", "C", "D", "F", "I", "L", "M", "R", "V", "W"]
+__all__ = ["IF", "B", "C", "D", "F", "I", "L", "M", "OfPipeline", "V", "W"]
 
 _MISSING: Any = object()
 
@@ -54,19 +55,25 @@ class B(NamedExpression):
 
         def attribute(batch: Any, scope: Scope) -> Any:
             try:
-                return getattr(batch, name)
+                value = getattr(batch, name)
             except Exception:
                 return self._compute(batch, scope)
+            return value._compute(batch, scope) if isinstance(value, NamedExpression) else value
 
         return attribute
 
     def _write(self, value: Any, batch: Any, scope: Scope) -> None:
         if self._name is None:
             raise TypeError("B() is the batch itself and cannot be assigned to; name an attribute")
+        if batch is None:
+            raise ValueError(f"{self!r} needs a batch, and there is none here")
         setattr(batch, self._resolved_name(batch, scope), value)
 
+    def _options(self) -> dict[str, Any]:
+        return {**super()._options(), **({"copy": True} if self._copy else {})}
 
-class _OfPipeline(NamedExpression):
+
+class OfPipeline(NamedExpression):
     """Refers to a pipeline: the one that runs, or the one that is given."""
 
     def __init__(self, name: Any = None, mode: str = "w", pipeline: Any = None) -> None:
@@ -84,7 +91,7 @@ class _OfPipeline(NamedExpression):
         return pipeline
 
 
-class C(_OfPipeline):
+class C(OfPipeline):
     """An option of the pipeline's config, by its path; ``C()`` is the whole config.
 
     Parameters
@@ -116,16 +123,17 @@ class C(_OfPipeline):
         if name is None:
             return config
         if self._default is _MISSING or name in config:
-            return evaluate(config[name], batch, scope)
+            value = config[name]
+            # Otherwise it is the very object that the config holds, which can be appended to.
+            return evaluate(value, batch, scope) if has_expression(value) else value
         return evaluate(self._default, batch, scope)
 
     def _write(self, value: Any, batch: Any, scope: Scope) -> None:
         self._owner(batch, scope).config[self._resolved_name(batch, scope)] = value
 
-    def __repr__(self) -> str:
-        if self._default is _MISSING:
-            return f"C({self._name!r})" if self._name is not None else "C()"
-        return f"C({self._name!r}, default={self._default!r})"
+    def _options(self) -> dict[str, Any]:
+        given = {} if self._default is _MISSING else {"default": self._default}
+        return {**given, **super()._options()}
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
@@ -138,7 +146,7 @@ class C(_OfPipeline):
         self.__dict__.setdefault("_default", _MISSING)
 
 
-class V(_OfPipeline):
+class V(OfPipeline):
     """A variable of the pipeline.
 
     Parameters
@@ -162,7 +170,7 @@ class V(_OfPipeline):
         return self._owner(batch, scope).variables.guard_of(self._resolved_name(batch, scope))
 
 
-class M(_OfPipeline):
+class M(OfPipeline):
     """A model of the pipeline, by its name."""
 
     def _value(self, batch: Any, scope: Scope) -> Any:
@@ -173,7 +181,7 @@ class M(_OfPipeline):
 class D(NamedExpression):
     """The dataset, or an attribute of it."""
 
-    def _value(self, batch: Any, scope: Scope) -> Any:
+    def _dataset(self, batch: Any, scope: Scope) -> Any:
         dataset = None
         if scope.pipeline is not None:
             dataset = scope.pipeline.dataset
@@ -181,6 +189,10 @@ class D(NamedExpression):
             dataset = batch.dataset
         if dataset is None:
             raise ValueError(f"{self!r} needs a dataset, and there is none here")
+        return dataset
+
+    def _value(self, batch: Any, scope: Scope) -> Any:
+        dataset = self._dataset(batch, scope)
         name = self._resolved_name(batch, scope)
         if name is None:
             return dataset
@@ -197,11 +209,10 @@ class D(NamedExpression):
             raise TypeError(
                 "D() is the dataset itself and cannot be assigned to; name an attribute"
             )
-        dataset = scope.pipeline.dataset if scope.pipeline is not None else batch.dataset
-        setattr(dataset, self._resolved_name(batch, scope), value)
+        setattr(self._dataset(batch, scope), self._resolved_name(batch, scope), value)
 
 
-class I(_OfPipeline):  # noqa: E742 - the letter is its name
+class I(OfPipeline):  # noqa: E742 - the letter is its name
     """Progress of the run.
 
     Parameters
@@ -257,92 +268,8 @@ class F(NamedExpression):
         return self._resolved_name(batch, scope)
 
     def __repr__(self) -> str:
-        name = getattr(self._name, "__qualname__", None)
-        return f"F({name or repr(self._name)})"
-
-
-class R(_OfPipeline):
-    """A random value: a method of `numpy.random.Generator` by name, or a choice from a sequence.
-
-    Parameters
-    ----------
-    name : str, or sequence to choose from
-        Such as ``'uniform'`` or ``['cat', 'dog']``.
-    *args, **kwargs
-        Arguments of the method; they may be expressions.
-    seed : int, optional
-        Draw from a stream of its own; from the batch's by default.
-    size : int or tuple of int, optional
-        Shape of the result.
-    """
-
-    def __init__(
-        self, name: Any, *args: Any, seed: Any = None, size: Any = None, **kwargs: Any
-    ) -> None:
-        super().__init__(name, pipeline=kwargs.pop("pipeline", None))
-        self._args = args
-        self._kwargs = kwargs
-        self._size = size
-        self._seed = seed
-        self._rng: Any = None
-
-    def _value(self, batch: Any, scope: Scope) -> Any:
-        if scope.per_item and batch is not None:
-            return self._draw_each(batch, scope)
-        return self._draw(self._generator(batch, scope), batch, scope)
-
-    def _draw_each(self, batch: Any, scope: Scope) -> Any:
-        """Draw a value for each item: the same one whatever batch the item is in."""
-        n = len(batch)
-        if self._seed is not None:
-            return self._draw(self._generator(batch, scope), batch, scope, (n,))
-        import numpy as np
-
-        from ironbatch.random import ItemStreams
-
-        streams = ItemStreams(batch.stream_key, batch.next_operation())
-        index = batch.index
-        places = [
-            [0] * n if part is None else part.tolist()
-            for part in (index.origins, index.epochs, index.occurrences)
-        ]
-        return np.array(
-            [self._draw(streams.at(*place), batch, scope) for place in zip(*places, strict=True)]
-        )
-
-    def _generator(self, batch: Any, scope: Scope) -> Any:
-        if self._seed is not None:
-            if self._rng is None:
-                from ironbatch.random import make_rng
-
-                self._rng = make_rng(evaluate(self._seed, batch, scope))
-            return self._rng
-        if batch is not None:
-            return batch.random
-        return self._owner(batch, scope).random
-
-    def _draw(self, rng: Any, batch: Any, scope: Scope, size: tuple[int, ...] = ()) -> Any:
-        name = self._resolved_name(batch, scope)
-        args = evaluate(self._args, batch, scope)
-        kwargs = evaluate(self._kwargs, batch, scope)
-        own = evaluate(self._size, batch, scope)
-        own = () if own is None else (own,) if isinstance(own, int) else tuple(own)
-        shape = (*size, *own)
-        if shape:
-            kwargs["size"] = shape
-        if isinstance(name, str):
-            return getattr(rng, name)(*args, **kwargs)
-        return rng.choice(name, *args, **kwargs)
-
-    def __getstate__(self) -> dict[Any, Any]:
-        return {**super().__getstate__(), "_rng": None}
-
-    def __repr__(self) -> str:
-        args = [repr(self._name), *(repr(one) for one in self._args)]
-        args += [f"{name}={one!r}" for name, one in self._kwargs.items()]
-        if self._size is not None:
-            args.append(f"size={self._size!r}")
-        return f"R({', '.join(args)})"
+        name = getattr(self._name, "__qualname__", None) or getattr(self._name, "__name__", None)
+        return f"F({name if isinstance(name, str) else repr(self._name)})"
 
 
 class W(NamedExpression):
@@ -351,6 +278,9 @@ class W(NamedExpression):
     def _value(self, batch: Any, scope: Scope) -> Any:
         inner = self._name
         return inner._bind(batch, scope) if isinstance(inner, NamedExpression) else inner
+
+    def _further(self, value: NamedExpression, batch: Any, scope: Scope) -> Any:
+        return value
 
 
 class IF(NamedExpression):
@@ -380,7 +310,7 @@ class IF(NamedExpression):
         chosen._store(value, None, batch, scope)
 
     def __repr__(self) -> str:
-        return f"IF({self._condition!r}, {self._branches[1]!r}, {self._branches[0]!r})"
+        return call("IF", (self._condition, *reversed(self._branches)), {})
 
 
 class L(B):
@@ -451,7 +381,5 @@ class _Each(NamedExpression):
         if self._kind == "attribute":
             return f"{self._base!r}.{self._name}"
         if self._kind == "item":
-            return f"{self._base!r}[{self._name!r}]"
-        args, kwargs = self._name
-        shown = [repr(one) for one in args] + [f"{name}={one!r}" for name, one in kwargs.items()]
-        return f"{self._base!r}({', '.join(shown)})"
+            return repr(NamedExpression.__getitem__(self._base, self._name))
+        return call(repr(self._base), *self._name)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from ironbatch.namedexpr.base import NamedExpression, evaluate
+from ironbatch.namedexpr.random_value import EachItem, OneItem, places
 from ironbatch.namedexpr.scope import Scope
+from ironbatch.namedexpr.written import name_expression
 
 __all__ = ["PP", "P", "PerItem"]
 
@@ -19,7 +21,7 @@ class PerItem(Sequence[Any]):
     values : sequence, optional
         One value for each item.
     compute : callable, optional
-        Gives the value at a position instead, anew for each item.
+        Gives the value at a position instead, anew each time.
     n : int
         Number of items.
     """
@@ -27,7 +29,7 @@ class PerItem(Sequence[Any]):
     __slots__ = ("_compute", "_n", "_values")
 
     def __init__(
-        self, values: Any = None, *, n: int, compute: Callable[[], Any] | None = None
+        self, values: Any = None, *, n: int, compute: Callable[[int], Any] | None = None
     ) -> None:
         self._values = values
         self._compute = compute
@@ -37,7 +39,7 @@ class PerItem(Sequence[Any]):
         if self._compute is not None:
             if not 0 <= position < self._n:
                 raise IndexError(f"there are {self._n} items, got position {position}")
-            return self._compute()
+            return self._compute(position)
         return self._values[position]
 
     def __len__(self) -> int:
@@ -76,22 +78,47 @@ class P(NamedExpression):
         return self.get(batch=batch)
 
     def _value(self, batch: Any, scope: Scope) -> Any:
-        n = len(batch)
-        outer, scope.per_item = scope.per_item, True
-        try:
-            values = evaluate(self._name, batch, scope)
-        finally:
-            scope.per_item = outer
-        if isinstance(values, str) or not hasattr(values, "__len__"):
+        n = len(self._batch(batch))
+        values = evaluate(self._name, batch, scope.inside(EachItem()))
+        # Sets and dictionaries have no order that is about items.
+        if isinstance(values, str | bytes | Set | Mapping) or not hasattr(values, "__getitem__"):
             raise TypeError(f"{self!r} needs a sequence of {n} values, got {type(values).__name__}")
+        if getattr(values, "ndim", 1) == 0 or not hasattr(values, "__len__"):
+            raise TypeError(f"{self!r} needs a sequence of {n} values, got a single one")
         if len(values) != n:
             raise ValueError(f"{self!r} has {len(values)} values for the {n} items of the batch")
+        if hasattr(values, "iloc"):
+            # The labels of a table are no positions, and it iterates over its columns.
+            values = [values.iloc[position] for position in range(n)]
         return PerItem(values, n=n)
+
+    def _batch(self, batch: Any) -> Any:
+        if batch is None:
+            raise ValueError(f"{self!r} needs a batch, and there is none here")
+        return batch
 
 
 class PP(P):
-    """An expression that is evaluated anew for each item of a parallel action."""
+    """An expression that is evaluated anew for each item of a parallel action.
+
+    Any `R` in it is drawn from the item's own stream.
+    """
 
     def _value(self, batch: Any, scope: Scope) -> Any:
+        from ironbatch.random import ItemStreams
+
+        n = len(self._batch(batch))
         inner = self._name
-        return PerItem(n=len(batch), compute=lambda: evaluate(inner, batch, scope))
+        streams = ItemStreams(batch.stream_key, batch.next_operation())
+        items = list(places(batch))
+
+        def compute(position: int) -> Any:
+            place = items[position]
+            item = OneItem(streams.at(*place), place)
+            try:
+                return evaluate(inner, batch, scope.inside(item))
+            except Exception as error:
+                name_expression(error, self)
+                raise
+
+        return PerItem(n=n, compute=compute)

@@ -30,8 +30,12 @@ class Scope:
         Keeps batches in order where several travel at once.
     record : BatchRecord or None
         What the batch costs, when that is measured.
-    per_item : bool
-        Whether random expressions give a value for each item at the moment: they are inside `P`.
+    draws : EachItem, OneItem or None
+        What random expressions draw from at the moment, if they are inside `P` or `PP`.
+    generators : dict
+        Generators of random expressions that have a seed of their own, by the expression's `id`.
+    turn : str
+        Which repetition of a part of the plan this is: it tells their random streams apart.
     discarded : bool
         Whether the run yields None in the place of the batch.
     locks : list
@@ -40,15 +44,17 @@ class Scope:
 
     __slots__ = (
         "discarded",
+        "draws",
+        "generators",
         "iteration",
         "locks",
-        "per_item",
         "pipeline",
         "position",
         "record",
         "stream_key",
         "ticket",
         "total",
+        "turn",
         "turns",
     )
 
@@ -68,9 +74,21 @@ class Scope:
         self.ticket = iteration - 1
         self.turns: Any = None
         self.record: Any = None
-        self.per_item = False
+        self.draws: Any = None
+        self.generators: dict[Any, Any] | None = None
+        self.turn = ""
         self.discarded = False
         self.locks: list[tuple[Any, Any]] = []
+
+    def inside(self, draws: Any) -> Scope:
+        """Give a copy in which random expressions draw from `draws`; this one stays as it is."""
+        if self.generators is None:
+            self.generators = {}
+        twin = Scope.__new__(Scope)
+        for name in Scope.__slots__:
+            setattr(twin, name, getattr(self, name))
+        twin.draws = draws
+        return twin
 
     def __getstate__(self) -> dict[str, Any]:
         kept = ("iteration", "total", "position", "stream_key", "ticket")

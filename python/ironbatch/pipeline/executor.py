@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import count
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,12 @@ from ironbatch.pipeline.plan import Plan, attach
 from ironbatch.pipeline.prefetch import Prefetch, depth_of
 from ironbatch.pipeline.profile import Profile, Recorder, profile_level
 from ironbatch.pipeline.recording import BatchRecord, TimedTurns
+from ironbatch.pipeline.standing import Standing
 from ironbatch.pipeline.turns import RunClosedError, Turns
 
 if TYPE_CHECKING:
     from ironbatch.pipeline.processes import Remote
+    from ironbatch.pipeline.standing import Origin
 
 __all__ = ["Run", "RunOptions"]
 
@@ -74,6 +77,8 @@ class Run:
         How.
     owner : Pipeline, optional
         The pipeline whose variables, models and config count, when this one feeds another.
+    origin : Origin, optional
+        Where to begin, if not at the start.
 
     Raises
     ------
@@ -81,9 +86,9 @@ class Run:
         If an option is wrong.
     """
 
-    def __init__(self, pipeline: Any, options: RunOptions, owner: Any = None) -> None:
-        from ironbatch.random import stream_key
-
+    def __init__(
+        self, pipeline: Any, options: RunOptions, owner: Any = None, origin: Origin | None = None
+    ) -> None:
         self.owner = pipeline if owner is None else owner
         self.feeds = owner is not None
         self.options = options
@@ -92,10 +97,11 @@ class Run:
         self.depth = depth_of(options.prefetch)
         self.progress = _make_notifier(options.bar)
         self.plan = Plan(pipeline, owner=self.owner)
-        self.turns = Turns() if self.depth else None
+        self.origin = origin
+        self.standing = Standing(options, origin)
+        self.turns = Turns(self.standing.iteration) if self.depth else None
         self.ignore = bool(options.ignore_exceptions)
         self.total: int | None = None
-        seed = options.shuffle if options.seed is None else options.seed
         self.recorder = self._make_recorder()
         if pipeline.rebatched is None:
             self.dataset = pipeline.dataset
@@ -107,10 +113,14 @@ class Run:
         else:
             self.dataset = None
             feeding = None if self.recorder is None else self.recorder.feeding()
-            self.source = pipeline.rebatched.batches(replace(options, profile=feeding), self.owner)
+            below = pipeline.rebatched.run(
+                replace(options, profile=feeding), self.owner, origin and origin.below
+            )
+            self.standing.stands_on(below.standing, origin)
+            self.source = pipeline.rebatched.batches(below, self.owner, origin, self.standing)
         if self.recorder is not None:
             self.recorder.declare(self.plan.steps, self.dataset is not None)
-        self.stream_key = stream_key(seed)
+        self.stream_key = self.standing.stream_key
         if pipeline.rebatched is not None:
             # Else an item would get in this part the numbers that it got in the part before.
             self.stream_key = derived_key(self.stream_key, pipeline.rebatched.depth)
@@ -143,30 +153,29 @@ class Run:
         return Remote(self, pipeline)
 
     def _views(self) -> Iterator[Any]:
-        from ironbatch.index.iteration import IterState
+        from ironbatch.index.iteration import make_plan
 
-        options = self.options
-        state = IterState()
-        views: Iterator[Any] = self.dataset.index.gen_batch(
-            options.batch_size,
-            options.shuffle,
-            options.n_iters,
-            options.n_epochs,
-            options.drop_last,
-            iter_params=state,
+        options, index = self.options, self.dataset.index
+        bounds = make_plan(
+            len(index), options.batch_size, options.n_iters, options.n_epochs, options.drop_last
         )
-        self.total = state.total
-        return views
+        course, order = self.standing.start(bounds, self.owner.shard_of, self.origin)
+        self.total = course.total
+        return course.views(index, order)
 
     def tasks(self) -> Iterator[tuple[int, int, Any]]:
         """Give what to work on, in order: ticket, items handed out before, and view or batch."""
-        position = 0
         if self.remote is not None:
             # Not before: the steps that are carried out before a run may set variables.
             self.remote.prepare(self.stream_key)
-        for ticket, part in enumerate(self.source):
-            yield ticket, position, part
-            position += len(part)
+        standing = self.standing
+        tickets = count(standing.iteration)
+        if standing.course is not None:
+            yield from zip(tickets, standing.course.firsts(), self.source, strict=False)
+        else:
+            rank, world = self.owner.shard_of
+            for ticket, items, part in standing.joined(tickets, self.source):
+                yield ticket, items * world + rank, part
 
     def work(self, task: tuple[int, int, Any]) -> tuple[Any, BatchRecord | None]:
         """Make one batch and take it through the pipeline; in whatever thread."""
@@ -251,8 +260,8 @@ class Run:
         return self._consume(results, prefetch)
 
     def _consume(self, results: Iterator[Any], prefetch: Prefetch | None) -> Iterator[Any]:
-        recorder, progress = self.recorder, self.progress
-        made = 0
+        recorder, progress, standing = self.recorder, self.progress, self.standing
+        owner, feeds = self.owner, self.feeds
         success = True
         began = perf_counter()
         if recorder is not None:
@@ -261,8 +270,8 @@ class Run:
         try:
             if progress is not None and hasattr(progress, "start"):
                 progress.start(self.total)
-            if not self.feeds:
-                self.owner.before.run(self.owner)
+            if not feeds:
+                owner.before.run(owner)
             if recorder is not None:
                 recorder.asked()
             for batch, record in results:
@@ -270,19 +279,24 @@ class Run:
                     recorder.received(record)
                 if batch is STOPPED:
                     break
+                standing.iteration += 1
+                if standing.marks is not None:
+                    standing.move_on()
                 if progress is not None:
                     progress.update(pipeline=self.owner, batch=None if batch is SKIPPED else batch)
                 if batch is SKIPPED:
                     continue
-                made += 1
+                standing.batches += 1
+                if not feeds:
+                    owner._standing = standing
                 if recorder is not None:
                     recorder.handed(batch)
                 yield batch
                 batch = None
                 if recorder is not None:
                     recorder.asked()
-            if not self.feeds:
-                self.owner.after.run(self.owner)
+            if not feeds:
+                owner.after.run(owner)
         except BaseException as error:
             # A consumer that leaves is no failure.
             success = isinstance(error, GeneratorExit)
@@ -302,5 +316,5 @@ class Run:
                 from ironbatch.progress import close_notifier
 
                 close_notifier(progress, success)
-        if made == 0 and not self.feeds:
+        if not (feeds or standing.batches or self.origin):
             warnings.warn("the run has made no batch", EmptyBatchSequence, stacklevel=2)

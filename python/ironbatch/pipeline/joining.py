@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ironbatch.namedexpr import NamedExpression, Scope
 from ironbatch.pipeline.rebatch import Rebatched, merged_batch
+from ironbatch.pipeline.standing import Place
 from ironbatch.pipeline.step import Step
+
+if TYPE_CHECKING:
+    from ironbatch.pipeline.executor import Run
+    from ironbatch.pipeline.standing import Origin, Standing
 
 __all__ = [
     "Joined",
@@ -272,25 +277,32 @@ class Merged(Rebatched):
 
     others: tuple[Any, ...] = ()
 
-    def batches(self, options: Any, owner: Any) -> Iterator[Any]:
-        """Run all the pipelines and give the merged batches."""
+    def run(self, options: Any, owner: Any, origin: Origin | None) -> Run:
+        """Give the run whose batches come first."""
         from ironbatch.pipeline.executor import Run
 
-        inner = replace(options, bar=None, profile=False)
-        first = Run(self.pipeline, inner, owner=owner)
+        return Run(self.pipeline, replace(options, bar=None, profile=False), owner, origin)
+
+    def batches(
+        self, run: Run, owner: Any, origin: Origin | None, standing: Standing
+    ) -> Iterator[tuple[Any, Place]]:
+        """Run all the pipelines, and yield each merged batch and the place after it."""
         runs = []
         for number, pipeline in enumerate(self.others):
+            begin = None if origin is None else origin.beside[number]
             try:
-                runs.append(pipeline._start_beside(inner, number))
+                runs.append(pipeline._start_beside(run.options, number, begin))
             except Exception as error:
                 error.add_note(f"in merged pipeline {number}")
                 raise
-        return self._together(first.batches(), [run.batches() for run in runs])
+        standing.stands_beside([one.standing for one in runs])
+        return self._together(run, runs)
 
-    def _together(self, first: Iterator[Any], others: list[Iterator[Any]]) -> Iterator[Any]:
-        going: list[Iterator[Any] | None] = list(others)
+    def _together(self, first: Run, others: list[Run]) -> Iterator[tuple[Any, Place]]:
+        sources = [run.batches() for run in (first, *others)]
+        going: list[Iterator[Any] | None] = list(sources[1:])
         try:
-            for batch in first:
+            for batch in sources[0]:
                 batches = [batch]
                 for number, source in enumerate(going):
                     if source is None:
@@ -310,9 +322,10 @@ class Merged(Rebatched):
                             f"the function that merges batches gave back {len(rest)} items; it "
                             "is asked for all of them in one batch (batch_size is None)"
                         )
-                    yield merged
+                    beside = tuple(run.standing.now for run in others)
+                    yield merged, Place(first.standing.now, beside=beside)
         finally:
-            for source in (first, *others):
+            for source in sources:
                 source.close()  # type: ignore[attr-defined]
 
     def alone(self, batch: Any) -> Any:

@@ -105,6 +105,7 @@ class Pipeline(ModelSteps, Adding):
             self.after.steps = pipeline.after.steps
             self.rebatched = pipeline.rebatched
             self._later = pipeline._later
+            self.shard_of = pipeline.shard_of
             self.variables = pipeline.variables.copy(self)
             self.variables.strict = strict or pipeline.variables.strict
         if proba is not None or repeat is not None:
@@ -321,7 +322,7 @@ class Pipeline(ModelSteps, Adding):
         return len(self.steps)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_iterator": None, "_random": None}
+        return {**self.__dict__, "_iterator": None, "_random": None, "_standing": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -248,23 +248,31 @@ class _Modified(PlannedStep):
     def run(self, batch: Any, scope: Scope) -> Any:
         """Carry the step out as often as it was drawn and repeated."""
         step = self.step
-        if step.proba is not None and not self._drawn(evaluate(step.proba, batch, scope), scope):
-            return batch
+        if step.proba is not None:
+            chance = evaluate(step.proba, batch, scope)
+            if not self._drawn(chance, batch, scope):
+                return batch
         times = 1 if step.repeat is None else int(evaluate(step.repeat, batch, scope))
-        for turn in range(times):
-            attributes = batch.__dict__
-            attributes["_action_path"] = self.path if times == 1 else f"{self.path}#{turn}"
-            attributes["_action_calls"] = 0
-            batch = adopt(self.inner.run(batch, scope), batch, scope, self)
+        outer = scope.turn
+        try:
+            for turn in range(times):
+                attributes = batch.__dict__
+                attributes["_action_path"] = self.path
+                attributes["_action_calls"] = 0
+                # Not in the path: the steps of a nested pipeline have paths of their own.
+                scope.turn = outer if times == 1 else f"{outer}#{turn}"
+                batch = adopt(self.inner.run(batch, scope), batch, scope, self)
+        finally:
+            scope.turn = outer
         return batch
 
-    def _drawn(self, chance: float, scope: Scope) -> bool:
+    def _drawn(self, chance: float, batch: Any, scope: Scope) -> bool:
         if chance <= 0 or chance >= 1:
             return chance > 0
         import numpy as np
 
-        key = scope.stream_key or (0, 0)
-        seed = np.random.SeedSequence([*key, scope.position, zlib.crc32(self.path.encode())])
+        path = zlib.crc32((self.path + scope.turn).encode())
+        seed = np.random.SeedSequence([*batch.stream_key, scope.position, path])
         return bool(np.random.default_rng(seed).random() < chance)
 
 
@@ -279,6 +287,10 @@ def adopt(result: Any, before: Any, scope: Scope, step: PlannedStep) -> Any:
             "'return self'"
         )
     attach(result, scope)
+    generator = before.__dict__.get("_generator")
+    if generator is not None:
+        # It goes on where it stands: from its beginning it would give the same numbers again.
+        result.__dict__.setdefault("_generator", generator)
     return result
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ironbatch._core import BatchBase
 from ironbatch.namedexpr import eval_expr
+from ironbatch.pipeline.standing import Place
+
+if TYPE_CHECKING:
+    from ironbatch.pipeline.executor import Run
+    from ironbatch.pipeline.standing import Origin, Standing
 
 __all__ = ["Rebatched"]
 
@@ -42,35 +47,78 @@ class Rebatched:
         inner = self.pipeline.rebatched
         return 1 if inner is None else 1 + int(inner.depth)
 
-    def batches(self, options: Any, owner: Any) -> Iterator[Any]:
-        """Run the pipeline and give the new batches."""
+    def run(self, options: Any, owner: Any, origin: Origin | None) -> Run:
+        """Give the run that makes the batches which are joined."""
         from ironbatch.pipeline.executor import Run
 
-        inner = Run(self.pipeline, replace(options, bar=None), owner=owner)
+        return Run(self.pipeline, replace(options, bar=None), owner, origin)
+
+    def batches(
+        self, run: Run, owner: Any, origin: Origin | None, standing: Standing
+    ) -> Iterator[tuple[Any, Place]]:
+        """Yield each new batch, and the place after its last item."""
         size = int(eval_expr(self.batch_size, pipeline=owner))
         if size < 1:
             raise ValueError(f"rebatch needs a batch_size of at least 1, got {size}")
-        return self._regroup(inner.batches(), size)
+        offset, skip = (0, 0) if origin is None else (origin.offset, origin.skip)
+        return self._regroup(run, size, offset, skip)
 
     def alone(self, batch: Any) -> Any:
         """Make of one batch what the merging of batches makes of its items."""
         return None if batch is None else merged_batch(self, [batch], None)[0]
 
-    def _regroup(self, source: Iterator[Any], size: int) -> Iterator[Any]:
+    def _regroup(self, run: Run, size: int, offset: int, skip: int) -> Iterator[tuple[Any, Place]]:
+        """Join batches, beginning with an item of the first one, or after some joined batches."""
+        standing = run.standing
         waiting: list[Any] = []
-        count = 0
-        for batch in source:
+        count = made = 0
+        # Where no item waits, so that the place needs no offset.
+        clean = standing.now
+        for batch in run.batches():
             if batch is None:
                 continue
+            before, length = standing.before, len(batch)
+            if offset:
+                batch, offset = _cut(batch, offset)[1], 0
+                if batch is None:
+                    continue
             waiting.append(batch)
             count += len(batch)
+            batch = None
             while count >= size:
-                batch, rest = merged_batch(self, waiting, size)
+                in_order = self._keeps_order(type(waiting[0]))
+                rest = None
+                if in_order:
+                    # So that a batch depends on its own items only, wherever a run has begun.
+                    waiting[-1], rest = _cut(waiting[-1], len(waiting[-1]) - count + size)
+                    joined = merged_batch(self, waiting, None)[0]
+                else:
+                    joined, rest = merged_batch(self, waiting, size)
                 waiting = [] if rest is None else [rest]
                 count = 0 if rest is None else len(rest)
-                yield batch
+                made += 1
+                if rest is None:
+                    clean, made = standing.now, 0
+                    place = Place(clean)
+                elif in_order:
+                    place = Place(before, length - count)
+                else:
+                    place = Place(clean, 0, made)
+                if skip:
+                    skip -= 1
+                    continue
+                yield joined, place
+                joined = None
         if waiting:
-            yield merged_batch(self, waiting, None)[0]
+            yield merged_batch(self, waiting, None)[0], Place(standing.now)
+
+    def _keeps_order(self, cls: Any) -> bool:
+        """Whether joined batches have the items in the order in which they came."""
+        from ironbatch.batch import Batch
+
+        merge = getattr(self.batch_class or cls, "merge", None)
+        own = getattr(Batch.merge, "__func__", None)
+        return self.merge is None and getattr(merge, "__func__", None) is own
 
 
 def merged_batch(how: Rebatched, batches: list[Any], size: int | None) -> tuple[Any, Any]:
@@ -109,3 +157,10 @@ def merged_batch(how: Rebatched, batches: list[Any], size: int | None) -> tuple[
             f"items or None, got {type(result).__name__}"
         )
     return result[0], result[1]
+
+
+def _cut(batch: Any, place: int) -> tuple[Any, Any]:
+    """Give the items before a place and those after it; None if there are none after it."""
+    if place >= len(batch):
+        return batch, None
+    return batch._subset(slice(0, place)), batch._subset(slice(place, None))

@@ -16,6 +16,8 @@ from ironbatch.pipeline.declarations import Declarations
 from ironbatch.pipeline.executor import Run, RunOptions
 from ironbatch.pipeline.plan import Plan, attach
 from ironbatch.pipeline.profile import Profile
+from ironbatch.pipeline.resume import Resumable
+from ironbatch.pipeline.standing import Origin
 
 __all__ = ["Running"]
 
@@ -25,7 +27,7 @@ _PLACES = ("batch_size", "shuffle", "n_iters", "n_epochs", "drop_last", "prefetc
 _OPTIONS = frozenset(f.name for f in fields(RunOptions)) - {"batch_kwargs"}
 
 
-class Running(Declarations):
+class Running(Resumable, Declarations):
     """Runs: all at once, batch by batch, or later."""
 
     dataset: Any
@@ -142,11 +144,12 @@ class Running(Declarations):
             self._iterator = self._start(args, kwargs, endless=True).batches()
         return next(self._iterator)
 
-    def _start_beside(self, options: RunOptions, number: int) -> Run:
+    def _start_beside(self, options: RunOptions, number: int, origin: Origin | None) -> Run:
         """Make the run of a pipeline that is merged into another one, which runs with `options`."""
         from ironbatch.pipeline.joining import options_beside
 
-        return self._start((), {}, endless=True, defaults=options_beside(options, number))
+        defaults = options_beside(options, number)
+        return self._start((), {}, endless=True, defaults=defaults, origin=origin)
 
     def _start(
         self,
@@ -154,6 +157,7 @@ class Running(Declarations):
         kwargs: dict[str, Any],
         endless: bool = False,
         defaults: dict[str, Any] | None = None,
+        origin: Origin | None = None,
     ) -> Run:
         """Check the arguments of a run and make it."""
         if self._later is not None:
@@ -184,18 +188,23 @@ class Running(Declarations):
         options = {name: kwargs.pop(name) for name in _OPTIONS & kwargs.keys()}
         if kwargs:
             refuse_misspelt(kwargs, getattr(self.dataset, "batch_class", BatchBase))
+        if defaults is None:
+            origin = self._continue(options, kwargs)
         if options.get("batch_size") is None:
             raise TypeError("a run needs a batch_size; give it here or in run_later")
-        if not endless:
+        if not endless and origin is None:
             if "n_epochs" not in options and options.get("n_iters") is None:
                 options["n_epochs"] = 1
             elif options.get("n_epochs") is None and options.get("n_iters") is None:
                 warnings.warn(
                     "the run never ends: it has neither n_iters nor n_epochs", stacklevel=3
                 )
+        pending = self._pending
         if not endless or reset != "iter":
             self.reset(reset)
-        run = Run(self, RunOptions(**options, batch_kwargs=kwargs))
+        self._pending = pending
+        run = Run(self, RunOptions(**options, batch_kwargs=kwargs), origin=origin)
+        self._pending, self._standing = None, run.standing
         self._random = np.random.Generator(
             np.random.SFC64(np.random.SeedSequence(list(run.stream_key)))
         )
@@ -265,8 +274,9 @@ class Running(Declarations):
         Parameters
         ----------
         *what : str, list of str or None
-            'iter': `next_batch` begins again; 'vars': variables get their first values; 'models':
-            models are made again, imported ones are left as they are; 'all'. Nothing for None.
+            'iter': `next_batch` begins again, and a state that was loaded is forgotten; 'vars':
+            variables get their first values; 'models': models are made again, imported ones are
+            left as they are; 'all'. Nothing for None.
 
         Raises
         ------
@@ -285,7 +295,7 @@ class Running(Declarations):
             if name not in ("iter", "vars", "variables", "models", "all"):
                 raise ValueError(f"reset takes 'iter', 'vars', 'models' or 'all', got {name!r}")
             if name in ("iter", "all"):
-                self._iterator = None
+                self._iterator = self._pending = None
             if name in ("vars", "variables", "all"):
                 self.variables.reset(self)
             if name in ("models", "all"):

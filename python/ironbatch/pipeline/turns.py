@@ -21,15 +21,20 @@ class Turns:
 
     A batch starts only after all earlier ones have started, so the earliest unfinished batch never
     waits and the others always get on.
+
+    Parameters
+    ----------
+    first : int
+        Ticket of the first batch.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = 0) -> None:
         # Reentrant: the garbage collector may close an abandoned run inside any of these methods.
         self._changed = threading.Condition(threading.RLock())
         self._next: dict[Hashable, int] = {}
         self._passed: dict[Hashable, set[int]] = {}
         self._ended: set[int] = set()
-        self._ended_below = 0
+        self._ended_below = first
         self._closed = False
         self._last: float = float("inf")
 

@@ -4,11 +4,33 @@ from __future__ import annotations
 
 import threading
 import warnings
+from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping
+from copy import copy
 from difflib import get_close_matches
 from typing import Any
 
+import numpy as np
+
 __all__ = ["Variable", "Variables"]
+
+
+class _NotYet:
+    """Stands for a value that is made when somebody asks for it."""
+
+
+def _renewed(value: Any) -> Any:
+    """Copy containers and arrays, so that a change of the value is none of the default."""
+    kind = type(value)
+    if kind in (int, float, str, bool, type(None)):
+        return value
+    if kind in (list, tuple, set):
+        return kind([_renewed(one) for one in value])
+    if kind is dict:
+        return {key: _renewed(one) for key, one in value.items()}
+    if isinstance(value, dict | list | set | bytearray | deque | np.ndarray):
+        return copy(value)
+    return value
 
 
 class Variable:
@@ -19,11 +41,12 @@ class Variable:
     name : hashable
         Its name.
     default : object
-        The value at first and after a reset. A named expression is evaluated then.
+        The value at first and after a reset. A named expression is evaluated then; containers and
+        arrays are copied, but not other objects, nor those in containers.
     lock : bool
         Whether changes take a lock.
     factory : callable, optional
-        Called for a new value at the start of each run, instead of `default`.
+        Called for a new value, instead of `default`.
     on_each_run : bool
         Whether the value starts anew with each run.
     """
@@ -52,7 +75,7 @@ class Variable:
         if self.factory is not None:
             self.value = self.factory()
         else:
-            self.value = eval_expr(self.default, pipeline=pipeline)
+            self.value = _renewed(eval_expr(self.default, pipeline=pipeline))
 
     def set(self, value: Any) -> None:
         """Change the value, under its lock if it has one."""
@@ -154,6 +177,10 @@ class Variables:
         variable = self._variables.get(name)
         if variable is None:
             variable = self._look_up(name, create, default, pipeline)
+        if variable.value is _NotYet:
+            with self._guard:
+                if variable.value is _NotYet:
+                    variable.reset(pipeline)
         return variable.value
 
     def set(self, name: Hashable, value: Any, pipeline: Any = None) -> None:
@@ -204,16 +231,19 @@ class Variables:
 
     def copy(self, pipeline: Any = None) -> Variables:
         """Make the same variables again, with their first values."""
+        from ironbatch.namedexpr import has_expression
+
         twin = Variables(self.strict)
-        for variable in list(self._variables.values()):
-            twin.create(
-                variable.name,
-                variable.default,
-                variable.guard is not None,
-                variable.factory,
-                variable.on_each_run,
-                pipeline,
+        for old in list(self._variables.values()):
+            variable = Variable(
+                old.name, old.default, old.guard is not None, old.factory, old.on_each_run
             )
+            if old.factory is None and has_expression(old.default):
+                variable.reset(pipeline)
+            else:
+                # Every step that is added makes a copy, most of which are never used.
+                variable.value = _NotYet
+            twin._variables[old.name] = variable
         return twin
 
     def merge(self, other: Variables, pipeline: Any = None) -> None:
@@ -231,6 +261,9 @@ class Variables:
         return len(self._variables)
 
     def __getstate__(self) -> dict[str, Any]:
+        # Values of factories travel: another process would make others.
+        for name in list(self._variables):
+            self.get(name)
         return {"strict": self.strict, "variables": dict(self._variables)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
