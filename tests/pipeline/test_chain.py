@@ -141,7 +141,7 @@ def test_a_pipeline_pickles(dataset, values):
     assert again.num_actions == 3
     again = pickle.loads(pickle.dumps(Pipeline().init_variable("n", 5).scale(B.size @ V("n"))))
     assert again.v("n") == 5
-    assert repr(again) == "Pipeline()\n    .scale(B.size @ V('n'))"
+    assert repr(again) == "Pipeline()\n    .init_variable('n', 5)\n    .scale(B.size @ V('n'))"
 
 
 def test_a_pickled_pipeline_keeps_the_values_of_its_variables():

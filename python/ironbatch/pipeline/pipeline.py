@@ -12,6 +12,8 @@ from ironbatch.config import Config
 from ironbatch.namedexpr import NamedExpression
 from ironbatch.pipeline import builtin  # noqa: F401 - registers the built-in steps
 from ironbatch.pipeline.adding import Adding
+from ironbatch.pipeline.chain_text import chain_text
+from ironbatch.pipeline.known import class_after, class_before, first_class
 from ironbatch.pipeline.model_steps import ModelSteps
 from ironbatch.pipeline.models import Models
 from ironbatch.pipeline.once import OncePipeline
@@ -136,25 +138,18 @@ class Pipeline(ModelSteps, Adding):
 
     def _check_name(self, name: str) -> bool:
         """Refuse a name that no batch has here; say whether it is a function of a namespace."""
-        # What an expression stands for may not be known yet.
-        known = None if isinstance(self._dataset, NamedExpression) else self._dataset
-        cls = getattr(known, "batch_class", None)
-        if cls is None:
+        start = first_class(self)
+        if start is None:
             return self.find_function(name) is not None
-        if callable(getattr(cls, name, None)):
+        cls = class_after(self.steps, class_before(self))
+        if cls is not None and callable(getattr(cls, name, None)):
             return False
         if self.find_function(name) is not None:
-            return True
-        # Actions of the library keep the class of a batch; those of users may change it.
-        changed = any(
-            step.kind == "action" and _is_foreign(getattr(cls, step.name, None))
-            for step in self.steps
-        )
-        if self.rebatched is not None or (self.steps and self.steps[0].nested is not None):
-            changed = True
-        if changed and _some_batch_has(name):
+            # Where an action may give batches of another class, that class may have the name too.
+            return cls is not None or not callable(getattr(start, name, None))
+        if cls is None and _some_batch_has(name):
             return False
-        raise AttributeError(unknown_action(name, cls, self))
+        raise AttributeError(unknown_action(name, cls or start, self, certain=cls is not None))
 
     def add_namespace(self, *namespaces: Any) -> Self:
         """Let functions of modules, classes or objects be written as steps.
@@ -331,18 +326,39 @@ class Pipeline(ModelSteps, Adding):
         return type(self)(pipeline=self)
 
     def __repr__(self) -> str:
-        if self.rebatched is not None:
-            start = f"{self.rebatched.pipeline!r}\n    .rebatch({self.rebatched.batch_size!r})"
-        else:
-            start = (
-                "Pipeline()" if self.dataset is None else f"Pipeline({type(self.dataset).__name__})"
-            )
-        return start + "".join(f"\n    .{step!r}" for step in self.steps)
+        return chain_text(self)
 
+    def _repr_html_(self) -> str:
+        from ironbatch.pipeline.explain import explained
+        from ironbatch.pipeline.html import as_html
 
-def _is_foreign(function: Any) -> bool:
-    module = getattr(function, "__module__", None) or ""
-    return not module.startswith("ironbatch.")
+        return as_html(type(self).__name__, explained(self))
+
+    def explain(self) -> str:
+        """Say in words what a run does with each batch; nothing is computed and nothing runs.
+
+        Returns
+        -------
+        str
+            For each step: its number, how it was written, what it is, which arguments hold
+            expressions, whether batches take turns, whether prefetch in processes carries it out
+            in a worker, and which native steps can be done in one pass over the items.
+
+        Examples
+        --------
+        >>> from ironbatch import B, Dataset, V
+        >>> pipeline = Dataset(10).p.init_variable('n', 0).do_nothing().update(V('n'), B.size)
+        >>> print(pipeline.explain())
+        over Dataset of 10 items, batches of class Batch
+          variables: 'n'
+          0. do_nothing(): action of Batch
+               (with target='mpc' in a worker)
+          1. update(V('n'), B.size): stores B.size to V('n')
+               (in the order of the batches; with target='mpc' at home)
+        """
+        from ironbatch.pipeline.explain import Explained, as_text, explained
+
+        return Explained("\n".join(as_text(explained(self))))
 
 
 def _some_batch_has(name: str) -> bool:

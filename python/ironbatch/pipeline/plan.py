@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
 from ironbatch._core import BatchBase
@@ -223,7 +224,7 @@ def _names(names: Any) -> frozenset[str]:
     return frozenset((names,) if isinstance(names, str) else names)
 
 
-def unknown_action(name: str, cls: type | None, pipeline: Any) -> str:
+def unknown_action(name: str, cls: type | None, pipeline: Any, certain: bool = True) -> str:
     """Say that nothing has this name, and what comes near."""
     known = set(pipeline.function_names())
     if cls is not None:
@@ -231,6 +232,11 @@ def unknown_action(name: str, cls: type | None, pipeline: Any) -> str:
     near = get_close_matches(name, sorted(n for n in known if not n.startswith("_")), n=3)
     where = "its batch class" if cls is None else f"the batch class {cls.__name__}"
     hint = f"; near names: {', '.join(near)}" if near else ""
+    if not certain:
+        hint += (
+            "; an action before it may give batches of another class, but no batch class that is "
+            "imported so far has the name either"
+        )
     return f"{where} has no action {name!r}, nor has a namespace of the pipeline{hint}"
 
 
@@ -313,6 +319,8 @@ class Plan:
         self, pipeline: Any, prefix: str = "", owner: Any = None, joins: tuple[Any, ...] = ()
     ) -> None:
         owner = pipeline if owner is None else owner
+        self.pipeline = pipeline
+        self.joins = joins
         self.steps: list[PlannedStep] = []
         for number, (step, joined) in enumerate(with_joins(pipeline.steps, joins)):
             path = f"{prefix}{number}.{step.name}"
@@ -329,6 +337,17 @@ class Plan:
             begin, end = self.steps[first], self.steps[last]
             begin.ordered = end.ordered = True
             begin.waits_at = end.leaves = (id(begin), id(end))
+
+    @cached_property
+    def groups(self) -> list[range]:
+        """Numbers of native steps that can be carried out in one pass over the items.
+
+        `ironbatch.pipeline.fusion` has the rule. Nested plans have groups of their own.
+        """
+        from ironbatch.pipeline.fusion import groups
+        from ironbatch.pipeline.known import class_before
+
+        return groups(self.pipeline.steps, class_before(self.pipeline), self.joins)
 
     def execute(self, batch: Any, scope: Scope, first: int = 0) -> Any:
         """Carry out all steps for one batch, or those from `first` on.

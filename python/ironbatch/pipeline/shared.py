@@ -73,11 +73,13 @@ def first_at_home(pipeline: Any, owner: Any, batch_class: type) -> int:
 
 def _refusal(steps: tuple[Step, ...], number: int, why: str) -> ValueError:
     place = "is nested with them" if why.startswith("mixes") else "actions follow it"
-    return ValueError(
+    error = ValueError(
         f"step {number}.{steps[number].name} {why}, which worker processes cannot share, and "
         f"{place}; move it to the end of the chain, where it is carried out in this process, or "
         "prefetch in threads (target='threads')"
     )
+    error.step = number  # type: ignore[attr-defined]
+    return error
 
 
 class _Judge:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ironbatch.pipeline.brief import brief, brief_call
+
 __all__ = ["Step"]
 
 
@@ -45,20 +47,9 @@ class Step:
             inner = "".join(f".{step!r}" for step in self.nested.steps)
             text = f"pipeline({inner.lstrip('.')})"
         else:
-            args = [_short(one) for one in self.args]
-            args += [f"{name}={_short(one)}" for name, one in self.kwargs.items()]
-            if self.save_to is not None:
-                args.append(f"save_to={_short(self.save_to)}")
-            text = f"{self.name}({', '.join(args)})"
+            text = brief_call(self.name, self.args, self.kwargs, self.save_to)
         if self.repeat is not None:
-            text += f" * {self.repeat!r}"
+            text += f" * {brief(self.repeat)}"
         if self.proba is not None:
-            text += f" @ {self.proba!r}"
+            text += f" @ {brief(self.proba)}"
         return text
-
-
-def _short(value: Any, limit: int = 60) -> str:
-    if callable(value) and hasattr(value, "__qualname__"):
-        return str(value.__qualname__)
-    text = repr(value).replace("\n", " ")
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
