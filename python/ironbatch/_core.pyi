@@ -187,6 +187,9 @@ def write_files(
 # ---- kernels
 
 _Failure = tuple[int, str, str] | None
+_Words = NDArray[np.uint64] | None
+# Key, operation, origins, epochs, operations, blocks.
+_Random = tuple[tuple[int, int], int, NDArray[np.uint64], _Words, _Words, _Words]
 _Array = NDArray[Any]
 
 @final
@@ -221,14 +224,7 @@ class NativePlan:
         outputs: Sequence[_Array],
         params: Sequence[_Array],
         *,
-        random: tuple[
-            tuple[int, int],
-            int,
-            NDArray[np.uint64],
-            NDArray[np.uint64] | None,
-            NDArray[np.uint64] | None,
-        ]
-        | None = None,
+        random: _Random | None = None,
         n_workers: int | None = None,
         timeout: float | None = None,
     ) -> _Failure: ...
@@ -238,6 +234,7 @@ class NativePlan:
         outputs: Sequence[Sequence[_Array]],
         params: Sequence[_Array],
         *,
+        random: _Random | None = None,
         n_workers: int | None = None,
         timeout: float | None = None,
     ) -> _Failure: ...

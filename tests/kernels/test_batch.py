@@ -7,8 +7,11 @@ from numpy.testing import assert_array_equal
 from ironbatch import (
     ActionError,
     Batch,
+    C,
     ComponentError,
     Dataset,
+    P,
+    R,
     inbatch_parallel,
     kernels,
     targets,
@@ -239,3 +242,31 @@ def test_a_kernel_in_a_pipeline():
     )
     for made in pipeline.gen_batch(5):
         assert_array_equal(made.images, np.ones((5, 4)))
+
+
+def test_parameters_of_a_bound_kernel_may_be_named_expressions():
+    pipeline = Dataset(6, Images).p.load(src=(np.full((6, 4), 0.5), np.zeros((6, 1))))
+    bound = kernels.scale_shift.bind(scale=C("scale"), shift=P(R([1.0, 2.0])))
+    pipeline = pipeline.apply_parallel(bound, src="images")
+    made = (pipeline << Dataset(6, Images)).set_config({"scale": 4}).next_batch(6)
+    assert set(made.images[:, 0].tolist()) <= {3.0, 4.0}
+    assert "C('scale')" in repr(bound)
+    with pytest.raises(TypeError, match="named expressions as parameters: it runs on a batch"):
+        kernels.clip.bind(low=C("low"))(np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"lo": C("low")}, "has no parameter lo"),
+        ({"scale": C("a"), "sift": 1}, "no parameter sift"),
+    ],
+)
+def test_names_are_checked_before_expressions_have_values(params, message):
+    with pytest.raises(TypeError, match=message):
+        kernels.scale_shift.bind(**params)
+
+
+def test_a_parameter_that_is_missing_beside_an_expression():
+    with pytest.raises(TypeError, match=r"parameter dtype is missing.*cast\(x, \*, dtype"):
+        kernels.cast.bind()

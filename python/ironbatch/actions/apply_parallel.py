@@ -27,8 +27,8 @@ from ironbatch.actions.inbatch_parallel import (
     elements_of,
     run_bare,
 )
-from ironbatch.actions.item_random import draw_applied, seeded, with_streams
-from ironbatch.actions.native import apply_kernel
+from ironbatch.actions.item_random import draw_applied, kernel_with_streams, seeded, with_streams
+from ironbatch.actions.native import apply_kernel, streams_of_batch
 from ironbatch.errors import ComponentError
 from ironbatch.targets.calls import Calls, Context
 from ironbatch.targets.native import bound_kernel, is_native
@@ -287,11 +287,11 @@ def run(
         raise TypeError(f"apply_parallel needs a callable, not {func!r}")
     kernel = None
     if is_native(func):
-        if args or requires_rng or rng_seeds is not None:
+        func = kernel = bound_kernel(func, kwargs).resolve(batch)
+        if args or (requires_rng and not kernel.draws) or rng_seeds is not None:
             raise TypeError(
                 f"{func!r} takes its parameters by keyword, and no rng= or requires_rng"
             )
-        func = kernel = bound_kernel(func, kwargs)
         kwargs, target = {}, "native"
 
     pairs = [(src, dst)]
@@ -309,8 +309,11 @@ def run(
     # angles.
     applied, p = _applied(batch, p)
     operation = None
-    if requires_rng and rng_seeds is None:
+    if (requires_rng or (kernel is not None and kernel.draws)) and rng_seeds is None:
         operation = batch.next_operation()
+    streams = None
+    if kernel is not None and operation is not None:
+        streams = streams_of_batch(batch, operation)
 
     result = batch
     for one_src, one_dst in pairs:
@@ -321,6 +324,7 @@ def run(
                 one_src,
                 one_dst,
                 applied=applied,
+                streams=streams,
                 n_workers=n_workers,
                 timeout=timeout,
             )
@@ -480,7 +484,8 @@ class _Application:
             awaited = targets.get(self.target).name == "async" or targets.is_coroutine_function(
                 func
             )
-            func, before = with_streams(func, self.batch, operation, awaited=awaited)
+            wrap = kernel_with_streams if is_native(func) else with_streams
+            func, before = wrap(func, self.batch, operation, awaited=awaited)
         if before:
             calls = Calls(n, (*before, *calls.columns), calls.kwargs)
 

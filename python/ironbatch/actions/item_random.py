@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["draw_applied", "seeded", "with_streams"]
+__all__ = ["draw_applied", "kernel_with_streams", "seeded", "with_streams"]
 
 
 def _places(batch: Any) -> tuple[list[int], list[int], list[int]]:
@@ -101,6 +101,15 @@ def with_streams(
     """
     kind = _AwaitedDrawing if awaited else _Drawing
     return kind(func, batch.stream_key, operation), _places(batch)
+
+
+def kernel_with_streams(
+    kernel: Any, batch: Any, operation: int, *, awaited: bool
+) -> tuple[Callable[..., Any], tuple[Sequence[Any], ...]]:
+    """Do for a kernel that draws what `with_streams` does for a function."""
+    from ironbatch.targets.native import Drawing
+
+    return Drawing(kernel, batch.stream_key, operation), _places(batch)  # type: ignore[return-value]
 
 
 class _Seeding:

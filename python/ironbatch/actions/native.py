@@ -16,8 +16,16 @@ from ironbatch.targets.native import bound_kernel, run_kernel
 if TYPE_CHECKING:
     from ironbatch.components import Component
     from ironbatch.kernels import BoundKernel
+    from ironbatch.kernels.streams import Streams
 
-__all__ = ["apply_kernel", "call_kernel_method"]
+__all__ = ["apply_kernel", "call_kernel_method", "streams_of_batch"]
+
+
+def streams_of_batch(batch: Any, operation: int) -> Streams:
+    """Give the random streams of a batch's items in an operation."""
+    from ironbatch.kernels import streams
+
+    return streams.streams_of_batch(batch, operation)
 
 
 def apply_kernel(
@@ -27,6 +35,7 @@ def apply_kernel(
     dst: Any,
     *,
     applied: Sequence[bool] | None,
+    streams: Streams | None = None,
     n_workers: int | None,
     timeout: float | None,
 ) -> None:
@@ -44,6 +53,8 @@ def apply_kernel(
         Where results go; None is `src`.
     applied : sequence of bool or None
         Which items the kernel runs on; others stay as they are.
+    streams : Streams or None
+        Random streams of the items, for a kernel that draws.
     n_workers, timeout
         As in `ironbatch.targets.run`.
 
@@ -77,6 +88,7 @@ def apply_kernel(
         name=names[0] if len(names) == 1 else None,
         batch=batch,
         positions=positions,
+        streams=streams,
         n_workers=n_workers,
         timeout=timeout,
     )

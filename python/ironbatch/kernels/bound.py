@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ironbatch.actions.arguments import has_item_values
 from ironbatch.kernels.kernel import Kernel
-from ironbatch.kernels.parameters import per_item_values, plain
+from ironbatch.kernels.parameters import check_names, is_expression, per_item_values, plain
+from ironbatch.kernels.streams import Streams, streams_of, streams_of_batch
 
 if TYPE_CHECKING:
     from ironbatch._core import NativePlan
@@ -81,6 +82,12 @@ class BoundKernel:
         self.__name__ = kernel.__name__
         self.__doc__ = kernel.__doc__
         self._per_item = {name: value for name, value in params.items() if has_item_values(value)}
+        self._expressions = any(
+            is_expression(value) for name, value in params.items() if name not in self._per_item
+        )
+        if self._expressions:
+            check_names(kernel.native, params)
+            return
         # Bound at once, so that a wrong parameter is found where it is written.
         self._plan: NativePlan = kernel.native.bind(
             {name: plain(value) for name, value in params.items() if name not in self._per_item},
@@ -105,13 +112,43 @@ class BoundKernel:
             [one for one in parameters if one.kind is inspect.Parameter.POSITIONAL_ONLY]
         )
 
-    def __call__(self, *inputs: ArrayLike) -> Any:
+    @property
+    def draws(self) -> bool:
+        """Whether the kernel draws random numbers."""
+        return self.kernel.draws
+
+    def resolve(self, batch: Any) -> BoundKernel:
+        """Evaluate parameters that are named expressions.
+
+        Parameters
+        ----------
+        batch : Batch
+            What they are evaluated for.
+
+        Returns
+        -------
+        BoundKernel
+            With values in their place, drawn once; itself if there are none.
+        """
+        if not self._expressions and not self._per_item:
+            return self
+        from ironbatch.namedexpr.base import evaluate, scope_of
+
+        scope = scope_of(batch, None, None)
+        values = {name: evaluate(value, batch, scope) for name, value in self.params.items()}
+        return BoundKernel(self.kernel, values)
+
+    def __call__(self, *inputs: ArrayLike, rng: Any = None) -> Any:
         """Run once, on one item.
 
         Parameters
         ----------
         *inputs : array-like
             The item: one array for each input of the kernel.
+        rng : Generator, int or SeedSequence, optional
+            For kernels that draw: what to draw from. A generator over `numpy.random.Philox` gives
+            the kernel the very words that it would give next, and moves on by 2**32 blocks;
+            anything else seeds a stream. Fresh numbers by default.
 
         Returns
         -------
@@ -121,20 +158,30 @@ class BoundKernel:
         Raises
         ------
         TypeError
-            For inputs of a dtype or rank that the kernel does not take, or if a parameter is
-            given per item, which takes a batch.
+            For inputs of a dtype or rank that the kernel does not take, for `rng` if the kernel
+            draws nothing, or if a parameter is an expression, which takes a batch.
         ValueError
             For values that the kernel refuses.
         RuntimeError
             If the kernel panics.
         """
-        if self._per_item:
+        if self._per_item or self._expressions:
             raise TypeError(
                 f"{self!r} has parameters that differ from item to item: it runs on a batch"
+                if self._per_item
+                else f"{self!r} has named expressions as parameters: it runs on a batch"
             )
+        if rng is not None and not self.draws:
+            raise TypeError(
+                f"{self.__name__} draws no random numbers and takes no rng; "
+                f"its signature is {self.kernel.native.signature}"
+            )
+        random = streams_of(rng, 1) if self.draws else None
         arrays = [_usable(np.asarray(value)) for value in inputs]
         outputs = self._allocate([(array.dtype, array.shape) for array in arrays], 1)
-        failure = self._plan.run(1, [array[np.newaxis] for array in arrays], outputs, [])
+        failure = self._plan.run(
+            1, [array[np.newaxis] for array in arrays], outputs, [], random=random
+        )
         if failure is not None:
             raise _error(failure)
         results = tuple(output[0] for output in outputs)
@@ -146,6 +193,7 @@ class BoundKernel:
         name: str | None = None,
         batch: Any = None,
         positions: NDArray[np.int64] | None = None,
+        streams: Streams | None = None,
         n_workers: int | None = None,
         timeout: float | None = None,
     ) -> Component | tuple[Component, ...]:
@@ -161,6 +209,9 @@ class BoundKernel:
             What parameters given per item are evaluated for.
         positions : ndarray of int64, optional
             Positions in the batch of the items, if they are not all of it.
+        streams : Streams, optional
+            Random streams of all items of the batch, for kernels that draw; by default those of
+            the batch's next operation, or fresh ones if there is no batch.
         n_workers : int, optional
             How many threads may work on it; by default one for each core.
         timeout : float, optional
@@ -183,6 +234,16 @@ class BoundKernel:
         """
         from ironbatch.components import Dense
 
+        if self._expressions:
+            return self.resolve(batch).run_batch(
+                *components,
+                name=name,
+                batch=batch,
+                positions=positions,
+                streams=streams,
+                n_workers=n_workers,
+                timeout=timeout,
+            )
         n_inputs = len(self.kernel.native.inputs)
         if len(components) != n_inputs:
             raise TypeError(
@@ -199,18 +260,41 @@ class BoundKernel:
             params = per_item_values(self.kernel.native, self._per_item, batch, n_values)
             if positions is not None:
                 params = [values[positions] for values in params]
-        limits: dict[str, Any] = {"n_workers": n_workers, "timeout": timeout}
+        options: dict[str, Any] = {"n_workers": n_workers, "timeout": timeout}
+        if self.draws:
+            options["random"] = self._streams(streams, batch, positions, n)
         made: list[Component]
         if all(isinstance(one, np.ndarray) and one.dtype.kind != "O" for one in components):
             arrays = [_usable(one.view(np.ndarray)) for one in components]  # type: ignore[union-attr]
             outputs = self._allocate([(array.dtype, array.shape[1:]) for array in arrays], n)
-            failure = self._plan.run(n, arrays, outputs, params, **limits) if n else None
+            failure = self._plan.run(n, arrays, outputs, params, **options) if n else None
             made = [Dense.of(output, name) for output in outputs]
         else:
-            made, failure = self._run_each(components, params, name, limits)
+            made, failure = self._run_each(components, params, name, options)
         if failure is not None:
             raise KernelFailure(failure[0], _error(failure))
         return tuple(made) if len(made) > 1 else made[0]
+
+    def _streams(
+        self,
+        streams: Streams | None,
+        batch: Any,
+        positions: NDArray[np.int64] | None,
+        n: int,
+    ) -> Streams:
+        """Give the random streams of the items that the kernel runs on."""
+        if streams is None:
+            if batch is None:
+                return streams_of(None, n)
+            streams = streams_of_batch(batch, batch.next_operation())
+        if positions is not None:
+            streams = streams.take(positions)
+        if len(streams.origins) != n:
+            raise ValueError(
+                f"{self.__name__} draws from the stream of each item: there are {n} elements for "
+                f"{len(streams.origins)} items"
+            )
+        return streams
 
     def _infer(self, specs: tuple[_Spec, ...]) -> list[_Spec]:
         found = self._inferred.get(specs)
@@ -233,7 +317,7 @@ class BoundKernel:
         components: Sequence[Component],
         params: list[NDArray[Any]],
         name: str | None,
-        limits: dict[str, Any],
+        options: dict[str, Any],
     ) -> tuple[list[Component], tuple[int, str, str] | None]:
         """Run on items of which each may have a shape of its own."""
         from ironbatch.components import assemble, items_of
@@ -250,7 +334,7 @@ class BoundKernel:
             return [assemble([], name=name) for _ in self.kernel.native.outputs], None
         layouts = [_lay_out(output, name) for output in zip(*specs, strict=True)]
         views = list(map(list, zip(*(views for views, _ in layouts), strict=True)))
-        failure = self._plan.run_each(rows, views, params, **limits)
+        failure = self._plan.run_each(rows, views, params, **options)
         return [component for _, component in layouts], failure
 
 

@@ -49,13 +49,15 @@ class Kernel:
         self.__doc__ = native.doc
         self.__signature__ = _signature(native)
 
-    def __call__(self, *inputs: ArrayLike, **params: Any) -> Any:
+    def __call__(self, *inputs: ArrayLike, rng: Any = None, **params: Any) -> Any:
         """Run once, on one item.
 
         Parameters
         ----------
         *inputs : array-like
             The item: one array for each input of the kernel.
+        rng : Generator, int or SeedSequence, optional
+            For kernels that draw: what to draw from; see `BoundKernel.__call__`.
         **params
             Parameters of the kernel.
 
@@ -74,7 +76,7 @@ class Kernel:
         RuntimeError
             If the kernel panics.
         """
-        return self.bind(**params)(*inputs)
+        return self.bind(**params)(*inputs, rng=rng)
 
     def bind(self, **params: Any) -> BoundKernel:
         """Fix the parameters.
@@ -82,8 +84,9 @@ class Kernel:
         Parameters
         ----------
         **params
-            Parameters of the kernel: scalars, strings, sequences of numbers, dtypes, or
-            expressions that give one value for each item of a batch (``P(...)``).
+            Parameters of the kernel: scalars, strings, sequences of numbers, dtypes, named
+            expressions that are evaluated for each batch (``C('size')``), or ones that give a
+            value for each item (``P(...)``).
 
         Returns
         -------
@@ -100,6 +103,11 @@ class Kernel:
         from ironbatch.kernels.bound import BoundKernel
 
         return BoundKernel(self, params)
+
+    @property
+    def draws(self) -> bool:
+        """Whether the kernel draws random numbers."""
+        return self._native.random
 
     @property
     def native(self) -> NativeKernel:
@@ -140,4 +148,6 @@ def _signature(native: NativeKernel) -> inspect.Signature:
                 annotation=kind,
             )
         )
+    if native.random:
+        parameters.append(inspect.Parameter("rng", inspect.Parameter.KEYWORD_ONLY, default=None))
     return inspect.Signature(parameters)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from ironbatch._core import NativeKernel
 
-__all__ = ["per_item_values", "plain"]
+__all__ = ["check_names", "is_expression", "per_item_values", "plain"]
 
 
 def plain(value: Any) -> Any:
@@ -33,6 +33,31 @@ def plain(value: Any) -> Any:
     if hasattr(value, "__float__"):
         return float(value)
     return value
+
+
+def is_expression(value: Any) -> bool:
+    """Whether a parameter is a named expression, or a container that holds one."""
+    from ironbatch.namedexpr import has_expression
+
+    return has_expression(value)
+
+
+def check_names(native: NativeKernel, given: Mapping[str, Any]) -> None:
+    """Check that a kernel has the parameters, and that none is missing.
+
+    Raises
+    ------
+    TypeError
+        If not; the message has the signature.
+    """
+    known = {name: has_default for name, _, _, has_default, _ in native.params}
+    unknown = [name for name in given if name not in known]
+    missing = [name for name, has_default in known.items() if not has_default and name not in given]
+    for names, what in ((unknown, "has no parameter {}"), (missing, "parameter {} is missing")):
+        if names:
+            raise TypeError(
+                f"{native.name}: {what.format(names[0])}; its signature is {native.signature}"
+            )
 
 
 def per_item_values(

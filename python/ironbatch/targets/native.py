@@ -11,8 +11,9 @@ from ironbatch.targets.calls import Calls, Constant, Context
 if TYPE_CHECKING:
     from ironbatch.components import Component
     from ironbatch.kernels import BoundKernel
+    from ironbatch.kernels.streams import Streams
 
-__all__ = ["Native", "bound_kernel", "is_native", "run_kernel"]
+__all__ = ["Drawing", "Native", "bound_kernel", "is_native", "run_kernel"]
 
 
 def is_native(func: Any) -> bool:
@@ -41,6 +42,8 @@ def bound_kernel(
     """
     from ironbatch.kernels import BoundKernel, Kernel
 
+    if isinstance(func, Drawing):
+        func = func.kernel
     if isinstance(func, Kernel):
         return func.bind(**params)
     if not isinstance(func, BoundKernel):
@@ -84,6 +87,36 @@ def run_kernel(
         return None, results
 
 
+class Drawing:
+    """A kernel that draws, with the streams of items that are given one by one.
+
+    Calls have origin, epoch and occurrence of the item before its arguments.
+
+    Parameters
+    ----------
+    kernel : BoundKernel
+        The kernel.
+    key : (int, int)
+        Key of the run.
+    operation : int
+        Which draw of the run this is.
+    """
+
+    runs_natively = True
+
+    def __init__(self, kernel: BoundKernel, key: tuple[int, int], operation: int) -> None:
+        self.kernel = kernel
+        self.key = key
+        self.operation = operation
+        self.__name__ = kernel.__name__
+
+    def streams(self, columns: Sequence[Any]) -> Streams:
+        """Turn columns of origins, epochs and occurrences into streams."""
+        from ironbatch.kernels.streams import streams_of_places
+
+        return streams_of_places(self.key, self.operation, *map(list, columns))
+
+
 @register
 class Native(Target):
     """Runs kernels on the native pool.
@@ -108,11 +141,18 @@ class Native(Target):
         from ironbatch.components import as_objects, items_of
 
         kernel = bound_kernel(func, calls.kwargs)
+        given = calls.columns
+        streams = None
+        drawing: Any = func
+        if isinstance(drawing, Drawing):
+            streams, given = drawing.streams(given[:3]), given[3:]
         columns = [
             as_objects([column.value] * calls.n if isinstance(column, Constant) else list(column))
-            for column in calls.columns
+            for column in given
         ]
-        made, failed = run_kernel(kernel, columns, n_workers=n_workers, timeout=timeout)
+        made, failed = run_kernel(
+            kernel, columns, streams=streams, n_workers=n_workers, timeout=timeout
+        )
         if failed is not None:
             return failed
         if isinstance(made, tuple):

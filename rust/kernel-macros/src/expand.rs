@@ -32,7 +32,7 @@ pub fn expand(signature: &Signature) -> Result<TokenStream> {
         (quote!(None), quote!(None))
     };
     let elementwise = u64::from(signature.options.elementwise);
-    let random = u64::from(signature.options.random) * 2;
+    let random = u64::from(signature.options.random || signature.draws()) * 2;
     Ok(quote! {
         #[allow(clippy::needless_pass_by_value, clippy::too_many_arguments)]
         #function
@@ -249,6 +249,7 @@ fn run(signature: &Signature) -> TokenStream {
         Argument::Param(number) => pass(&signature.params[*number], *number),
         Argument::State => quote!(&mut *state),
         Argument::Item => quote!(sdk::Item::new(call, item)),
+        Argument::Rng => quote!(&mut streams.of(item)),
     });
     let dispatch = dispatch(signature);
     quote! {
@@ -301,6 +302,9 @@ fn setup(signature: &Signature) -> TokenStream {
     }
     if let Some(state) = &signature.state {
         setup.extend(quote!(let state = call.state::<#state>();));
+    }
+    if signature.draws() {
+        setup.extend(quote!(let streams = call.streams()?;));
     }
     setup
 }

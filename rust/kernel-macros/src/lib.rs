@@ -17,6 +17,7 @@ use proc_macro::TokenStream;
 /// | `ArrayViewMut0<T>` ... `ArrayViewMutD<T>` | an output |
 /// | `f64 f32 i64 ... bool Dtype`, `&str`, `&[f64]`, `&[i64]`, `&Value`, `Option` of them | a parameter |
 /// | `&mut S` with `S: Default + Send` | state that a worker keeps between items |
+/// | `&mut ItemRng` | the item's own random stream |
 /// | `Item` | the item's position, cancel flag and randomness |
 ///
 /// `#[default(...)]` before a parameter gives its default; one of type `Option` may always be left
@@ -31,7 +32,8 @@ use proc_macro::TokenStream;
 /// - `check = path`: `fn(&name::Plan) -> Result<()>`, looks at the constant parameters once. A
 ///   number that comes per item is NaN or 0 there;
 /// - `elementwise`: each element is treated by itself;
-/// - `random`: the kernel draws random numbers.
+/// - `random`: the kernel draws random numbers by `Item::random_place`. One that takes an
+///   `ItemRng` does so anyway.
 #[proc_macro_attribute]
 pub fn kernel(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let options = match syn::parse::<signature::Options>(attribute) {

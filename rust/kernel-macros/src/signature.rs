@@ -8,6 +8,9 @@ use syn::{
     PathSegment, Result, Token, Type, bracketed,
 };
 
+/// Keywords that the host's side of a call takes.
+const RESERVED: [&str; 1] = ["rng"];
+
 /// What stands in the parentheses of the attribute.
 #[derive(Default)]
 pub struct Options {
@@ -95,6 +98,7 @@ pub enum Argument {
     Param(usize),
     State,
     Item,
+    Rng,
 }
 
 pub struct Signature {
@@ -129,11 +133,11 @@ impl Signature {
             && signature
                 .arguments
                 .iter()
-                .any(|argument| matches!(argument, Argument::Item))
+                .any(|argument| matches!(argument, Argument::Item | Argument::Rng))
         {
             return Err(Error::new(
                 name,
-                "an `elementwise` kernel has no `Item`: the host may cut and join items",
+                "an `elementwise` kernel has no `Item` or `ItemRng`: the host may cut and join items",
             ));
         }
         if signature.inputs.is_empty() || signature.outputs.is_empty() {
@@ -193,6 +197,16 @@ impl Signature {
         if let Type::Reference(reference) = &*typed.ty
             && reference.mutability.is_some()
         {
+            if last_segment(&reference.elem).is_some_and(|segment| segment.ident == "ItemRng") {
+                if self.draws() {
+                    return Err(Error::new_spanned(
+                        &typed.ty,
+                        "an item has one random stream",
+                    ));
+                }
+                self.arguments.push(Argument::Rng);
+                return Ok(());
+            }
             if self.state.replace((*reference.elem).clone()).is_some() {
                 return Err(Error::new_spanned(
                     &typed.ty,
@@ -206,6 +220,12 @@ impl Signature {
             self.arguments.push(Argument::Item);
             return Ok(());
         }
+        if RESERVED.contains(&name.to_string().as_str()) {
+            return Err(Error::new_spanned(
+                name,
+                "a parameter cannot have this name: callers give it to every kernel",
+            ));
+        }
         let (stored, pass, optional) = stored_type(&typed.ty)?;
         self.arguments.push(Argument::Param(self.params.len()));
         self.params.push(Parameter {
@@ -216,6 +236,13 @@ impl Signature {
             optional,
         });
         Ok(())
+    }
+
+    /// Whether the function takes random numbers.
+    pub fn draws(&self) -> bool {
+        self.arguments
+            .iter()
+            .any(|argument| matches!(argument, Argument::Rng))
     }
 
     /// Number of the type parameter that `element` is, from 1.

@@ -15,7 +15,9 @@ pub fn operands(
     let mut names = Vec::new();
     for (number, operand) in operands.iter().enumerate() {
         let constant = format_ident!("{prefix}_{number}");
+        // An underscore tells Rust that the function does not look at it.
         let name = operand.name.to_string();
+        let name = name.trim_start_matches('_');
         let variable = signature.type_variable(&operand.element);
         let types: Vec<&Type> = match variable {
             Some(variable) => signature.options.types[variable - 1].1.iter().collect(),

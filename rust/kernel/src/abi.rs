@@ -17,7 +17,7 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"IRONBTCH");
 /// Tables of another major version are refused.
 pub const MAJOR: u32 = 0;
 /// Minor version of this crate; any other one is accepted.
-pub const MINOR: u32 = 1;
+pub const MINOR: u32 = 2;
 /// Name of the function, of type [`GetTable`], that a library exports.
 pub const SYMBOL: &str = "ironbatch_kernel_table";
 /// Name of the capsule that a Python object's `__kernel_table__()` returns.
@@ -291,7 +291,8 @@ pub struct Message {
 
 /// Where random numbers of the items come from: Philox4x64-10.
 ///
-/// Item i has the key `key` and the counter (block, epoch, operation and occurrence, origin).
+/// Item i has the key `key` and the counter (block, epoch, operation and occurrence, origin); its
+/// first words are those of the block after the given one.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Random {
@@ -307,6 +308,8 @@ pub struct Random {
     pub epochs: *const u64,
     /// For each item the hash of (operation, occurrence); null: all `operation`.
     pub operations: *const u64,
+    /// For each item the block it starts behind; null: all 0. Since 0.2.
+    pub blocks: *const u64,
 }
 
 /// Services of the host.
@@ -385,7 +388,7 @@ assert_layout! {
     ParamInfo: 80, name 8, kind 24, flags 28, default 32;
     ParamValue: 48, kind 8, integer 16, real 24, data 32, length 40;
     Message: 40, item 8, data 16, capacity 24, length 32;
-    Random: 56, key 8, operation 24, origins 32, epochs 40, operations 48;
+    Random: 56, key 8, operation 24, origins 32, epochs 40, operations 48, blocks 56;
     Host: 24, minor 8, parallel_for 16;
     RunCall: 96, plan 8, state 16, start 24, end 32, inputs 40, outputs 48, params 56, cancel 64,
         random 72, message 80, host 88;

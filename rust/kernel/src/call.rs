@@ -118,6 +118,15 @@ impl Call {
         unsafe { &mut *self.raw.state.cast::<S>() }
     }
 
+    /// Random streams of the items.
+    pub fn streams(&self) -> Result<Streams> {
+        if self.raw.random.is_null() {
+            return Err(Error::new("the host gave no random streams"));
+        }
+        // SAFETY: not null, so the host's.
+        Ok(Streams(unsafe { copy(self.raw.random) }))
+    }
+
     /// Call `body` for each item until one fails or the host wants the call to end.
     #[inline]
     pub fn each(&self, mut body: impl FnMut(usize) -> Result<()>) -> std::result::Result<(), Stop> {
@@ -151,7 +160,7 @@ pub struct Item<'a> {
 pub struct RandomPlace {
     /// Key of the run.
     pub key: [u64; 2],
-    /// Counter of the item's first block; block b adds b to the first number.
+    /// The counter before the item's first block, as `numpy.random.Philox` takes it.
     pub counter: [u64; 4],
 }
 
@@ -173,27 +182,48 @@ impl<'a> Item<'a> {
 
     /// Where the item's random numbers are; None if the host gave no randomness.
     pub fn random_place(&self) -> Option<RandomPlace> {
-        if self.call.raw.random.is_null() {
-            return None;
+        let streams = self.call.streams().ok()?;
+        // SAFETY: the host gives a place for each of its items.
+        Some(unsafe { streams.place(self.index) })
+    }
+}
+
+/// Random streams of the items of a call.
+#[derive(Clone, Copy)]
+pub struct Streams(Random);
+
+impl Streams {
+    /// Where the random numbers of an item are.
+    ///
+    /// # Safety
+    /// The call has that item.
+    #[inline]
+    pub unsafe fn place(&self, item: usize) -> RandomPlace {
+        let at = |numbers: *const u64, otherwise| {
+            if numbers.is_null() {
+                otherwise
+            } else {
+                // SAFETY: the host gives arrays with a number for each item, or null.
+                unsafe { *numbers.add(item) }
+            }
+        };
+        let epoch = at(self.0.epochs, 0);
+        let operation = at(self.0.operations, self.0.operation);
+        let origin = at(self.0.origins, item as u64);
+        RandomPlace {
+            key: self.0.key,
+            counter: [at(self.0.blocks, 0), epoch, operation, origin],
         }
-        // SAFETY: the host gives arrays with a number for each item, or null.
-        unsafe {
-            let random = copy(self.call.raw.random);
-            let at = |numbers: *const u64, otherwise| {
-                if numbers.is_null() {
-                    otherwise
-                } else {
-                    *numbers.add(self.index)
-                }
-            };
-            let epoch = at(random.epochs, 0);
-            let operation = at(random.operations, random.operation);
-            let origin = at(random.origins, self.index as u64);
-            Some(RandomPlace {
-                key: random.key,
-                counter: [0, epoch, operation, origin],
-            })
-        }
+    }
+
+    /// The stream of an item.
+    ///
+    /// # Safety
+    /// The call has that item.
+    #[inline]
+    pub unsafe fn of(&self, item: usize) -> crate::ItemRng {
+        // SAFETY: promised by the caller.
+        crate::ItemRng::new(unsafe { self.place(item) })
     }
 }
 

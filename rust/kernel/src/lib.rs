@@ -33,6 +33,7 @@ mod error;
 #[doc(hidden)]
 pub mod operand;
 mod param;
+pub mod random;
 mod table;
 
 pub use call::{Item, RandomPlace, Spec};
@@ -41,6 +42,7 @@ pub use error::{Error, Outcome, Result};
 pub use ironbatch_kernel_macros::kernel;
 pub use ndarray;
 pub use param::{Param, Value};
+pub use random::ItemRng;
 
 #[cfg(not(panic = "unwind"))]
 compile_error!(

@@ -128,13 +128,15 @@ type ParamTuple<'py> = (
 /// Position of the failing item, the kind of failure, what the kernel said.
 type Failure = Option<(usize, &'static str, String)>;
 type Arrays<'py> = Vec<Bound<'py, PyUntypedArray>>;
-/// Key, operation, origins, epochs, operations.
+type Words<'py> = PyReadonlyArray1<'py, u64>;
+/// Key, operation, origins, epochs, operations, blocks.
 type RandomTuple<'py> = (
     [u64; 2],
     u64,
-    PyReadonlyArray1<'py, u64>,
-    Option<PyReadonlyArray1<'py, u64>>,
-    Option<PyReadonlyArray1<'py, u64>>,
+    Words<'py>,
+    Option<Words<'py>>,
+    Option<Words<'py>>,
+    Option<Words<'py>>,
 );
 
 /// A kernel bound to parameters.
@@ -186,41 +188,32 @@ impl NativePlan {
             self.memories(&outputs)?,
             self.memories(&params)?,
         );
-        let lists = match &random {
-            None => None,
-            Some((key, operation, origins, epochs, operations)) => Some(RandomSource {
-                key: *key,
-                operation: *operation,
-                origins: origins.as_slice()?,
-                epochs: epochs.as_ref().map(|list| list.as_slice()).transpose()?,
-                operations: operations
-                    .as_ref()
-                    .map(|list| list.as_slice())
-                    .transpose()?,
-            }),
-        };
+        let random = random.as_ref().map(random_source).transpose()?;
         let request = Request {
             n_items,
             inputs: &inputs,
             outputs: &outputs,
             params: &params,
-            random: lists,
+            random,
             limits: limits(n_workers, timeout),
         };
         failure(executor::run(py, || Ok(told(self.0.run(&request)))))
     }
 
     /// Run on items of different shapes: the arrays of each item; values per item of parameters.
-    #[pyo3(signature = (inputs, outputs, params, *, n_workers=None, timeout=None))]
+    #[pyo3(signature = (inputs, outputs, params, *, random=None, n_workers=None, timeout=None))]
+    #[expect(clippy::too_many_arguments, reason = "called by keyword")]
     fn run_each(
         &self,
         py: Python<'_>,
         inputs: Vec<Arrays<'_>>,
         outputs: Vec<Arrays<'_>>,
         params: Arrays<'_>,
+        random: Option<RandomTuple<'_>>,
         n_workers: Option<usize>,
         timeout: Option<f64>,
     ) -> PyResult<Failure> {
+        let random = random.as_ref().map(random_source).transpose()?;
         let ones = |items: &[Arrays<'_>]| {
             items
                 .iter()
@@ -246,7 +239,7 @@ impl NativePlan {
                 inputs,
                 outputs,
                 params: &[],
-                random: None,
+                random,
                 limits: Limits::default(),
             })
             .collect();
@@ -322,6 +315,20 @@ impl NativePlan {
             ))
         })
     }
+}
+
+fn random_source<'a>(tuple: &'a RandomTuple<'_>) -> PyResult<RandomSource<'a>> {
+    let (key, operation, origins, epochs, operations, blocks) = tuple;
+    let list =
+        |words: &'a Option<Words<'_>>| words.as_ref().map(|words| words.as_slice()).transpose();
+    Ok(RandomSource {
+        key: *key,
+        operation: *operation,
+        origins: origins.as_slice()?,
+        epochs: list(epochs)?,
+        operations: list(operations)?,
+        blocks: list(blocks)?,
+    })
 }
 
 fn limits(n_workers: Option<usize>, timeout: Option<f64>) -> Limits {

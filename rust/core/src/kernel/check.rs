@@ -176,7 +176,12 @@ impl Plan {
         let Some(source) = request.random else {
             return refuse("draws random numbers, but was given no place to take them from");
         };
-        let lists = [Some(source.origins), source.epochs, source.operations];
+        let lists = [
+            Some(source.origins),
+            source.epochs,
+            source.operations,
+            source.blocks,
+        ];
         if lists
             .iter()
             .flatten()
@@ -192,6 +197,7 @@ impl Plan {
             origins: source.origins.as_ptr(),
             epochs: pointer(source.epochs),
             operations: pointer(source.operations),
+            blocks: pointer(source.blocks),
         }))
     }
 }

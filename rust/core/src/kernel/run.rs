@@ -57,6 +57,8 @@ pub struct RandomSource<'a> {
     pub epochs: Option<&'a [u64]>,
     /// For each item the hash of operation and occurrence, if they are not all `operation`.
     pub operations: Option<&'a [u64]>,
+    /// For each item the block it starts behind, if they are not all 0.
+    pub blocks: Option<&'a [u64]>,
 }
 
 /// A request in the interface's terms. Pointers lead into its own vectors.

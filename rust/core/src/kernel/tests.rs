@@ -276,6 +276,7 @@ fn items_of_different_shapes_have_random_places_of_their_own() {
             origins,
             epochs: None,
             operations: None,
+            blocks: None,
         };
         let of_item = |(x, out)| Request {
             random: Some(random),

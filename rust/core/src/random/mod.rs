@@ -1,9 +1,8 @@
 //! Randomness that is a function of a key and a place, never of what was drawn before.
 
-mod philox;
 mod siphash;
 
-pub use philox::{Philox, block};
+pub use ironbatch_kernel::random::{Philox, block};
 pub use siphash::siphash24;
 
 /// Key of the hash that turns a string id into an origin. Part of the file formats: never change.
