@@ -277,6 +277,14 @@ class Merged(Rebatched):
 
     others: tuple[Any, ...] = ()
 
+    def shard(self, rank: int, world_size: int) -> Rebatched:
+        """Give the source of one rank: its pipelines make their parts."""
+        first = Rebatched.shard(self, rank, world_size)
+        others = tuple(
+            one if one.shard_of[1] > 1 else one.shard(rank, world_size) for one in self.others
+        )
+        return replace(first, others=others)  # type: ignore[call-arg]
+
     def run(self, options: Any, owner: Any, origin: Origin | None) -> Run:
         """Give the run whose batches come first."""
         from ironbatch.pipeline.executor import Run

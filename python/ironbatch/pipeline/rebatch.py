@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,14 @@ class Rebatched:
         """How many parts of the chain come before."""
         inner = self.pipeline.rebatched
         return 1 if inner is None else 1 + int(inner.depth)
+
+    def shard(self, rank: int, world_size: int) -> Rebatched:
+        """Give the source of one rank: its pipelines make their parts."""
+        if self.pipeline.rebatched is None:
+            return self
+        inner = copy(self.pipeline)
+        inner.rebatched = inner.rebatched.shard(rank, world_size)
+        return replace(self, pipeline=inner)
 
     def run(self, options: Any, owner: Any, origin: Origin | None) -> Run:
         """Give the run that makes the batches which are joined."""

@@ -17,6 +17,7 @@ class Resumable:
     _standing: Standing | None = None
     _pending: dict[str, Any] | None = None
     _iterator: Any
+    rebatched: Any
     shard_of: tuple[int, int] = (0, 1)
     """Rank and number of ranks, see `shard`."""
 
@@ -115,9 +116,10 @@ class Resumable:
         are full, and what is left of an epoch is dropped.
 
         What is drawn for an item does not depend on the number of ranks; what is drawn for a batch
-        differs from rank to rank. The state of a run is the same at all ranks, and may be loaded
-        at any number of ranks. After `rebatch` each rank joins its own batches: it then depends on
-        the actions whether all have equally many, and a state fits its own rank only.
+        differs from rank to rank. The state of a run that has a seed is the same at all ranks, and
+        may be loaded at any number of ranks. After `rebatch` each rank joins its own batches: it
+        then depends on the actions whether all have equally many, and a state fits its own rank
+        only, as it does after `merge`, which deals out the merged pipelines too.
 
         Parameters
         ----------
@@ -166,6 +168,8 @@ class Resumable:
             )
         result = copy(self)
         result.shard_of = (own, world)
+        if result.rebatched is not None:
+            result.rebatched = result.rebatched.shard(own, world)
         return result
 
     def _continue(self, options: dict[str, Any], batch_kwargs: dict[str, Any]) -> Origin | None:
