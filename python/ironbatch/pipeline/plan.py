@@ -19,7 +19,7 @@ from ironbatch._core import BatchBase
 from ironbatch.namedexpr import NamedExpression, Scope, evaluate, has_expression
 from ironbatch.pipeline.joining import with_joins
 from ironbatch.pipeline.save import is_private, save_output
-from ironbatch.pipeline.spans import model_spans
+from ironbatch.pipeline.spans import spans
 from ironbatch.pipeline.step import Step
 
 __all__ = ["Plan", "PlannedStep", "attach", "step_kind"]
@@ -333,7 +333,7 @@ class Plan:
             if step.proba is not None or step.repeat is not None:
                 planned = _Modified(planned)
             self.steps.append(planned)
-        for first, last in model_spans(pipeline.steps):
+        for first, last in spans(pipeline.steps):
             begin, end = self.steps[first], self.steps[last]
             begin.ordered = end.ordered = True
             begin.waits_at = end.leaves = (id(begin), id(end))

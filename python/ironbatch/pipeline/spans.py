@@ -1,9 +1,11 @@
-"""Steps that use the same model pass as one.
+"""Steps that use the same model or variable pass as one.
 
 Under prefetch, batches take turns at each step that touches what they share. Between two steps
 that use one model, such as training it and predicting with it, no other batch may use it: the
 second step would see what a later batch has left, or not, as the threads happen to run. So from the
-first to the last step that uses a model, one batch at a time passes, in order.
+first to the last step that uses a model, one batch at a time passes, in order. The same holds for
+variables, and for options of the config and attributes of the dataset, that one step changes and
+another uses.
 """
 
 from __future__ import annotations
@@ -11,18 +13,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ironbatch.namedexpr import M, NamedExpression
+from ironbatch.namedexpr import C, D, M, NamedExpression, V
 from ironbatch.pipeline.step import Step
 
-__all__ = ["model_spans"]
+__all__ = ["spans"]
 
 _OF_MODELS = {"train_model", "predict_model", "save_model", "load_model", "import_model"}
 
 _ANY = object()
-"""Stands for a model whose name is known only when the chain runs."""
+"""Stands for a name that is known only when the chain runs."""
+
+_SHARED: dict[type, str] = {M: "model", V: "variable", C: "config", D: "dataset"}
+
+Use = tuple[str, Any, bool]
+"""What is used: a model, variable and so on, its name, and whether it may change."""
 
 
-def model_spans(steps: tuple[Step, ...]) -> list[tuple[int, int]]:
+def spans(steps: tuple[Step, ...]) -> list[tuple[int, int]]:
     """Give the first and last number of steps that have to pass as one.
 
     Parameters
@@ -35,16 +42,23 @@ def model_spans(steps: tuple[Step, ...]) -> list[tuple[int, int]]:
     list of (int, int)
         Spans, growing, without overlap; of one step if that is a chain which is repeated.
     """
-    users: dict[Any, list[int]] = {}
+    users: dict[str, dict[Any, list[int]]] = {}
+    changed: dict[str, set[Any]] = {}
     for number, step in enumerate(steps):
-        for name in _models(step):
-            users.setdefault(name, []).append(number)
-    if _ANY in users:
-        together = sorted(number for numbers in users.values() for number in numbers)
-        users = {_ANY: together}
-    spans = sorted((numbers[0], numbers[-1]) for numbers in users.values())
+        for kind, name, changes in _uses(step):
+            users.setdefault(kind, {}).setdefault(name, []).append(number)
+            if changes:
+                changed.setdefault(kind, set()).add(name)
+    found = []
+    for kind, names in changed.items():
+        by_name = users[kind]
+        if _ANY in by_name:
+            # It may be any of them.
+            by_name = {_ANY: sorted(number for numbers in by_name.values() for number in numbers)}
+            names = {_ANY}
+        found += [(by_name[name][0], by_name[name][-1]) for name in names]
     merged: list[tuple[int, int]] = []
-    for first, last in spans:
+    for first, last in sorted(found):
         if merged and first <= merged[-1][1]:
             merged[-1] = merged[-1][0], max(last, merged[-1][1])
         else:
@@ -56,24 +70,41 @@ def model_spans(steps: tuple[Step, ...]) -> list[tuple[int, int]]:
     ]
 
 
-def _models(step: Step) -> Iterator[Any]:
+def _uses(step: Step) -> Iterator[Use]:
     if step.nested is not None:
         for one in step.nested.steps:
-            yield from _models(one)
+            yield from _uses(one)
     if step.kind in _OF_MODELS:
-        yield step.args[0] if isinstance(step.args[0], str) else _ANY
-    yield from _expressions((step.args, step.kwargs, step.save_to, step.proba, step.repeat))
+        yield "model", step.args[0] if isinstance(step.args[0], str) else _ANY, True
+    destinations: list[Any] = [step.save_to]
+    args, kwargs = step.args, dict(step.kwargs)
+    if step.kind == "update":
+        destinations.append(args[0])
+        args = args[1:]
+    # Where nobody knows yet whether it is a function, and for actions that store themselves.
+    destinations += [kwargs.pop(name, None) for name in ("save_to", "dst")]
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, NamedExpression) and value._mode != "w":
+            destinations.append(value)
+    yield from _expressions(destinations, True)
+    yield from _expressions((args, kwargs, step.proba, step.repeat), False)
 
 
-def _expressions(value: Any) -> Iterator[Any]:
-    if isinstance(value, M):
-        yield value._name if isinstance(value._name, str) else _ANY
-    elif isinstance(value, NamedExpression):
-        for name, part in value.__dict__.items():
-            if name != "_bound":
-                yield from _expressions(part)
+def _expressions(value: Any, changes: bool) -> Iterator[Use]:
+    if isinstance(value, NamedExpression):
+        kind = _SHARED.get(type(value))
+        if kind is not None and value.__dict__.get("_pipeline") is None:
+            # Paths of the config lie within each other.
+            one = kind == "config" or kind == "dataset"
+            name = value._name
+            known = not one and not isinstance(name, NamedExpression) and name is not None
+            yield kind, name if known else _ANY, changes or kind == "model"
+        for attribute, part in value.__dict__.items():
+            if attribute not in ("_bound", "_pipeline"):
+                # An item of a variable changes it; what says which item does not change.
+                yield from _expressions(part, changes and attribute in ("_base", "_branches"))
     elif isinstance(value, Mapping):
-        yield from _expressions([*value.items()])
+        yield from _expressions([*value.items()], changes)
     elif isinstance(value, list | tuple | set):
         for part in value:
-            yield from _expressions(part)
+            yield from _expressions(part, changes)
