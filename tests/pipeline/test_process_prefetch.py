@@ -397,7 +397,7 @@ def test_steps_before_and_after_the_run_are_here(dataset):
         (lambda p: p.guarded(), "0.guarded"),
         (lambda p: p.fill(dst=V("x")), "0.fill"),
         (lambda p: p.add_sum(M("m")), "0.add_sum"),
-        (lambda p: p.add_sum(R("normal", seed=1)), "0.add_sum"),
+        (lambda p: p.add_sum(R("normal", seed=np.random.default_rng(1))), "0.add_sum"),
         (lambda p: p.add_sum(W(V("x"))), "0.add_sum"),
         (lambda p: p.append_pipeline(ironbatch.Pipeline().update(V("x"), 1)), "0.pipeline"),
     ],

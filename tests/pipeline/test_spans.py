@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ironbatch
-from ironbatch import IF, B, C, D, Dataset, F, Pipeline, V, action
+from ironbatch import IF, B, C, D, Dataset, F, Pipeline, V, W, action
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -49,6 +49,15 @@ def saved_with_others(p):
 
 def stored_by_an_action(p):
     return p.total(dst=V("n")).wait().add(V("n"))
+
+
+def stored_by_a_function(p):
+    return p.call(lambda dst, n: dst.set(n), W(V("n")), B.indices[0]).wait().add(V("n"))
+
+
+def part_of_a_slice(p):
+    p = p.update(V("n"), V("n") + 1).wait()
+    return p.add(F(lambda part: len(part))(B.indices[: V("n")]))
 
 
 def an_item(p):
@@ -95,6 +104,8 @@ CHAINS = [
     saved,
     saved_with_others,
     stored_by_an_action,
+    stored_by_a_function,
+    part_of_a_slice,
     an_item,
     a_name_computed,
     either,

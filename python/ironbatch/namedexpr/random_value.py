@@ -10,7 +10,7 @@ from ironbatch.namedexpr.expressions import OfPipeline
 from ironbatch.namedexpr.scope import Scope
 from ironbatch.namedexpr.written import call
 
-__all__ = ["EachItem", "OneItem", "R", "places"]
+__all__ = ["EachItem", "OneItem", "R", "is_a_seed", "places"]
 
 # Parameters of these are arrays in themselves, so an array has no value for each item.
 _WHOLE_PARAMETERS = frozenset(
@@ -129,7 +129,7 @@ class R(OfPipeline):
         seed = evaluate(self._seed, batch, outer)
         if seed is None:
             streams = ItemStreams(batch.stream_key, batch.next_operation())
-        elif _is_a_seed(seed):
+        elif is_a_seed(seed):
             streams = ItemStreams(stream_key(seed), operation_hash(_OWN_OPERATION, 0))
         else:
             return self._draw(self._stateful(seed), batch, outer, (len(batch),))
@@ -151,7 +151,7 @@ class R(OfPipeline):
         seed = evaluate(self._seed, batch, scope)
         if seed is None:
             return batch.random if batch is not None else self._owner(batch, scope).random
-        if batch is None or scope.stream_key is None or not _is_a_seed(seed):
+        if batch is None or scope.stream_key is None or not is_a_seed(seed):
             return self._stateful(seed)
         if scope.generators is None:
             scope.generators = {}
@@ -167,7 +167,7 @@ class R(OfPipeline):
         seed = evaluate(self._seed, batch, scope)
         if seed is None:
             return item.generator
-        return _placed(seed, item.place, 0) if _is_a_seed(seed) else self._stateful(seed)
+        return _placed(seed, item.place, 0) if is_a_seed(seed) else self._stateful(seed)
 
     def _stateful(self, seed: Any) -> Any:
         if self._rng is None:
@@ -267,7 +267,7 @@ def _is_random(value: Any) -> bool:
     return False
 
 
-def _is_a_seed(seed: Any) -> bool:
+def is_a_seed(seed: Any) -> bool:
     """Whether it is a number or a sequence of seeds, rather than something that has a state."""
     import numpy as np
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ironbatch.namedexpr import C, D, M, NamedExpression, R, V, W
+from ironbatch.namedexpr.random_value import is_a_seed
 from ironbatch.pipeline.joining import joined_in, with_joins
 from ironbatch.pipeline.plan import action_marks
 from ironbatch.pipeline.save import is_private
@@ -184,7 +185,7 @@ class _Judge:
         for one in _walk(values):
             if isinstance(one, M):
                 return f"uses a model ({one!r})"
-            if isinstance(one, R) and one._seed is not None:
+            if isinstance(one, R) and not (one._seed is None or is_a_seed(one._seed)):
                 return f"draws from one stream for all batches ({one!r})"
             if isinstance(one, V | C | D):
                 if getattr(one, "_pipeline", None) is not None:

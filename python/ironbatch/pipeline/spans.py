@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ironbatch.namedexpr import C, D, M, NamedExpression, V
+from ironbatch.namedexpr import C, D, M, NamedExpression, V, W
 from ironbatch.pipeline.step import Step
 
 __all__ = ["spans"]
@@ -24,6 +24,9 @@ _ANY = object()
 """Stands for a name that is known only when the chain runs."""
 
 _SHARED: dict[type, str] = {M: "model", V: "variable", C: "config", D: "dataset"}
+
+_WRITTEN = {"_base", "_branches"}
+"""Attributes of expressions that hold what changes when the expression is assigned to."""
 
 Use = tuple[str, Any, bool]
 """What is used: a model, variable and so on, its name, and whether it may change."""
@@ -99,10 +102,15 @@ def _expressions(value: Any, changes: bool) -> Iterator[Use]:
             name = value._name
             known = not one and not isinstance(name, NamedExpression) and name is not None
             yield kind, name if known else _ANY, changes or kind == "model"
+        # Who gets an expression as it is may store to it.
+        changes = changes or isinstance(value, W)
         for attribute, part in value.__dict__.items():
             if attribute not in ("_bound", "_pipeline"):
                 # An item of a variable changes it; what says which item does not change.
-                yield from _expressions(part, changes and attribute in ("_base", "_branches"))
+                handed_on = isinstance(value, W)
+                yield from _expressions(part, changes and (handed_on or attribute in _WRITTEN))
+    elif isinstance(value, slice):
+        yield from _expressions((value.start, value.stop, value.step), changes)
     elif isinstance(value, Mapping):
         yield from _expressions([*value.items()], changes)
     elif isinstance(value, list | tuple | set):
