@@ -9,9 +9,17 @@ DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 README = DOCS.parent / "README.md"
 PAGES = sorted(page for page in (README, *DOCS.rglob("*.md")) if BLOCK.search(page.read_text()))
+NEEDS = re.compile(r"^<!-- needs: (\w+) -->$", re.MULTILINE)
+"""What a page says that runs with ``--full`` alone."""
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS.parent)))
+def runs(page):
+    needs = NEEDS.findall(page.read_text())
+    name = str(page.relative_to(DOCS.parent))
+    return pytest.param(page, id=name, marks=[pytest.mark.full(*needs)] if needs else [])
+
+
+@pytest.mark.parametrize("page", [runs(page) for page in PAGES])
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = page.read_text()

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from ironbatch.formats.atomic import replacing
 
 __all__ = ["existing", "written_whole"]
 
 
 @contextmanager
 def written_whole(path: Any) -> Iterator[Path]:
-    """Give the path of a temporary file beside `path`, which takes its place at the end.
+    """Give the path of a temporary file that takes the place of `path` at the end.
 
     What was saved before stays until then, so a program that is killed while it saves loses
-    nothing.
+    nothing. Folders that are missing are made.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
         yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def existing(path: Any, model: object) -> Path:
