@@ -1,4 +1,5 @@
 import pickle
+import threading
 import time
 
 import numpy as np
@@ -114,6 +115,16 @@ def test_a_model_read_by_an_expression_is_as_its_batch_left_it(dataset):
     chain = dataset.p.init_model("mean", Mean).train_model("mean", B.values).wait_for_others()
     chain = chain.call(len, M("mean").seen, save_to=B.count)
     assert [batch.count for batch in chain.gen_batch(2, prefetch=4)] == [2, 4, 6]
+
+
+def test_importing_a_model_keeps_no_batch_waiting(dataset):
+    together = threading.Barrier(2, timeout=30)
+    mean = Mean({})
+    mean.train(np.arange(3.0))
+    chain = dataset.p.import_model("mean", mean).call(together.wait)
+    chain = chain.predict_model("mean", B.values, save_to=B.predictions)
+    batches = list(chain.gen_batch(3, prefetch=4))
+    assert [batch.predictions[0] for batch in batches] == [1, 1]
 
 
 def test_a_batch_that_fails_lets_the_next_one_train(dataset):

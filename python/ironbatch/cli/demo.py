@@ -26,8 +26,9 @@ from ironbatch import (
     inbatch_parallel,
 )
 from ironbatch.extras import need
+from ironbatch.models import SklearnModel
 
-__all__ = ["DigitsBatch", "OnlineClassifier", "add_parser", "run"]
+__all__ = ["DigitsBatch", "add_parser", "run"]
 
 PIXELS = (8, 8)
 
@@ -60,25 +61,6 @@ class DigitsBatch(Batch):
         """Scale the pixels to values from 0 to 1."""
         self.images = self.images.astype(np.float32) / 16
         return self
-
-
-class OnlineClassifier:
-    """A linear classifier that learns from one batch after another."""
-
-    def __init__(self, config: Any) -> None:
-        from sklearn.linear_model import SGDClassifier
-
-        self.estimator = SGDClassifier(
-            loss="log_loss", alpha=config["alpha"], average=True, random_state=config["seed"]
-        )
-
-    def train(self, images: Any, labels: Any) -> None:
-        """Learn from one batch."""
-        self.estimator.partial_fit(images.reshape(len(images), -1), labels, classes=np.arange(10))
-
-    def predict(self, images: Any) -> Any:
-        """Say what the images show."""
-        return self.estimator.predict(images.reshape(len(images), -1))
 
 
 def write_digits(folder: Path) -> int:
@@ -129,9 +111,17 @@ def run(
 
     template = Pipeline().load_digits().normalize()
 
+    config = {
+        "estimator": "sklearn.linear_model.SGDClassifier",
+        "classes": 10,
+        "loss": "log_loss",
+        "alpha": 1e-4,
+        "average": True,
+        "random_state": seed,
+    }
     train = (
         (dataset.train >> template)
-        .init_model("classifier", OnlineClassifier, config={"alpha": 1e-4, "seed": seed})
+        .init_model("classifier", SklearnModel, config=config)
         .train_model("classifier", B.images, B.labels)
         .run(
             batch_size,
@@ -150,16 +140,16 @@ def run(
     test = (
         (dataset.test >> template)
         .import_model("classifier", train)
-        .init_variable("right", 0)
+        .init_variable("metrics")
         .predict_model("classifier", B.images, save_to=B.predictions)
-        .update(V("right"), V("right") + (B.predictions == B.labels).sum())
+        .gather_metrics("classification", B.labels, B.predictions, save_to=V("metrics"))
         .dump(str(predictions), "npy", components="predictions")
         .run(batch_size, prefetch=prefetch, bar={"desc": "test "}, profile=True)
     )
 
     report("train", train)
     report("test", test)
-    print(f"\ntest accuracy: {test.v('right') / len(dataset.test):.3f}")
+    print(f"\ntest accuracy: {test.v('metrics').compute()['accuracy']:.3f}")
     print(f"digits:      {folder / 'digits'}\npredictions: {predictions}")
     return 0
 

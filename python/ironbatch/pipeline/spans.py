@@ -18,7 +18,8 @@ from ironbatch.pipeline.step import Step
 
 __all__ = ["spans"]
 
-_OF_MODELS = {"train_model", "predict_model", "save_model", "load_model", "import_model"}
+# Not import_model: it does something for the first batch alone.
+_OF_MODELS = {"train_model", "predict_model", "save_model", "load_model"}
 
 _ANY = object()
 """Stands for a name that is known only when the chain runs."""
