@@ -224,6 +224,49 @@ def test_rebatch_by_a_function_that_keeps_no_order():
     check_every_position(build, batch_size=4, shuffle=3, n_epochs=3)
 
 
+@pytest.mark.parametrize("prefetch", [0, 3])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"shuffle": 3, "n_epochs": 2},
+        {"n_iters": 5},
+        {"shuffle": np.random.SeedSequence(5), "n_epochs": 2, "drop_last": True},
+    ],
+    ids=str,
+)
+def test_merged_pipelines(arguments, prefetch):
+    def build():
+        kept = make(7).p.run_later(n_epochs=1).per_batch()
+        joined = make(14).p.keep_even().rebatch(3).per_item().per_batch()
+        pipeline = make().p.per_batch().skip_every(3, I()).merge(kept, joined)
+        return pipeline.rebatch(5).per_item().number(I(), I("max"))
+
+    check_every_position(build, batch_size=4, prefetch=prefetch, **arguments)
+
+
+def test_joined_pipelines():
+    class Sums(Drawn):
+        @action
+        def add_of(self, other):
+            self.values = self.values + other.values
+            return self
+
+    def build():
+        other = make().p.add(P(R("normal", 0, 1)))
+        return Dataset(10, Sums, preloaded=(np.arange(10.0), None, None)).p.join(other).add_of()
+
+    check_every_position(build, batch_size=4, shuffle=3, n_epochs=2)
+
+
+def test_a_state_with_another_merged_pipeline_is_refused():
+    state = _state_before_a_run(make().p.merge(make(7).p.per_batch()))
+    make().p.merge(make(7).p.per_batch()).load_state_dict(state)
+    with pytest.raises(ValueError, match="its step merge has other arguments"):
+        make().p.merge(make(7).p.per_item()).load_state_dict(state)
+    with pytest.raises(ValueError, match="a dataset of 7 items, and that of the pipeline has 8"):
+        make().p.merge(make(8).p.per_batch()).load_state_dict(state)
+
+
 def test_rebatch_runs_no_batch_that_has_been_handed_out():
     log = []
 
@@ -340,6 +383,41 @@ def test_run_goes_on():
     next(run.gen_batch(4, n_epochs=2))
     again = build().load_state_dict(run.state_dict()).run()
     assert np.concatenate([again.v("seen")]).tolist() == [*range(4, 10), *range(10)]
+
+
+def test_a_run_that_never_ends_says_so():
+    run = make().p.stop_at(6, I())
+    run.next_batch(4)
+    again = make().p.stop_at(6, I()).load_state_dict(run.state_dict())
+    with pytest.warns(UserWarning, match="never ends"):
+        again.run()
+    assert again.state_dict()["iteration"] == 5
+
+
+def test_a_run_that_is_over_makes_no_batch_and_does_not_warn():
+    run = make().p.run(4)
+    assert list(make().p.load_state_dict(run.state_dict()).gen_batch()) == []
+
+
+def test_progress_shows_what_is_left():
+    class Bar:
+        total = 0
+        steps = 0
+
+        def start(self, total):
+            self.total = total
+
+        def update(self, n=1, **_):
+            self.steps += n
+
+        def close(self):
+            pass
+
+    run = make().p
+    run.next_batch(4, n_epochs=2)
+    bar = Bar()
+    make().p.load_state_dict(run.state_dict()).run(bar=bar)
+    assert (bar.total, bar.steps) == (4, 4)
 
 
 def test_run_later_repeats_the_arguments():

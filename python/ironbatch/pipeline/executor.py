@@ -269,7 +269,8 @@ class Run:
             self.owner.profile = recorder.profile
         try:
             if progress is not None and hasattr(progress, "start"):
-                progress.start(self.total)
+                total, done = self.total, standing.iteration
+                progress.start(None if total is None else total - done)
             if not feeds:
                 owner.before.run(owner)
             if recorder is not None:

@@ -25,6 +25,7 @@ _PLACES = ("batch_size", "shuffle", "n_iters", "n_epochs", "drop_last", "prefetc
 """Arguments of a run by position."""
 
 _OPTIONS = frozenset(f.name for f in fields(RunOptions)) - {"batch_kwargs"}
+_ENDLESS = "the run never ends: it has neither n_iters nor n_epochs"
 
 
 class Running(Resumable, Declarations):
@@ -113,7 +114,11 @@ class Running(Resumable, Declarations):
         """
         if kwargs.pop("lazy", False):
             return self.run_later(*args, **kwargs)
-        for batch in self._start(args, kwargs).batches():
+        goes_on = self._pending is not None
+        run = self._start(args, kwargs)
+        if goes_on and run.options.n_iters is None and run.options.n_epochs is None:
+            warnings.warn(_ENDLESS, stacklevel=2)
+        for batch in run.batches():
             del batch
         return self
 
@@ -196,9 +201,7 @@ class Running(Resumable, Declarations):
             if "n_epochs" not in options and options.get("n_iters") is None:
                 options["n_epochs"] = 1
             elif options.get("n_epochs") is None and options.get("n_iters") is None:
-                warnings.warn(
-                    "the run never ends: it has neither n_iters nor n_epochs", stacklevel=3
-                )
+                warnings.warn(_ENDLESS, stacklevel=3)
         pending = self._pending
         if not endless or reset != "iter":
             self.reset(reset)
