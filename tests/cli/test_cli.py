@@ -63,6 +63,8 @@ def test_the_demo_shows_progress_rates_shares_and_places(demo):
     assert re.search(r"7190 items in [\d.]+ s, [\d,]+ items/s", done.stdout)
     for name in ("load_digits", "normalize", "train_model", "predict_model", "dump"):
         assert re.search(rf"{name} +[\d.]+% +[\d.]+ ms", done.stdout)
+    assert done.stdout.count("Bottleneck: ") == 2
+    assert done.stdout.count("What would help:") == 2
     assert str(folder / "predictions") in done.stdout
 
 

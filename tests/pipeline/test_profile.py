@@ -1,9 +1,11 @@
+import os
 import pickle
+import sys
 import time
 
 import pytest
 
-from ironbatch import B, Pipeline, V
+from ironbatch import B, MissingPackageError, Pipeline, V
 
 
 @pytest.mark.parametrize("prefetch", [0, 3])
@@ -136,3 +138,118 @@ def test_the_time_of_a_run_is_known(dataset, profile):
     pipeline = dataset.p.wait(0.02)
     assert pipeline.run_time is None
     assert 0.04 <= pipeline.run(5, profile=profile).run_time < 10
+
+
+# Tables
+
+
+@pytest.fixture
+def profiled(dataset):
+    return dataset.p.wait(0.01).scale(2).wait(0.02).run(4, profile=True)
+
+
+@pytest.mark.parametrize("how", [{}, {"prefetch": 2}, {"prefetch": 2, "target": "mpc"}])
+def test_a_row_for_each_action_of_each_batch(dataset, how):
+    frame = dataset.p.wait(0.01).scale(2).run(4, profile=True, **how).profile_info
+    assert frame.index.name == "action"
+    assert list(frame.index) == ["create_batch", "0.wait", "1.scale"] * 3
+    assert frame["iter"].tolist() == [1] * 3 + [2] * 3 + [3] * 3
+    assert frame["batch_id"].tolist() == [0] * 3 + [1] * 3 + [2] * 3
+    assert frame["name"].unique().tolist() == ["create_batch", "wait", "scale"]
+    assert (frame.loc["0.wait", "total_time"] >= 0.01).all()
+    assert frame.loc["1.scale", "bytes_out"].tolist() == [32, 32, 16]
+    assert (frame["process"] == os.getpid()).all() == ("target" not in how)
+
+
+def test_sums_are_shown_the_largest_first(profiled):
+    table = profiled.show_profile_info()
+    assert list(table.index)[:2] == ["2.wait", "0.wait"]
+    assert list(table.columns) == [("total_time", one) for one in ("sum", "mean", "max")]
+    assert table.loc["2.wait", ("total_time", "sum")] >= 0.06
+
+
+def test_batches_are_shown_one_by_one(profiled):
+    table = profiled.show_profile_info(per_iter=True)
+    assert [iteration for iteration, _ in table.index] == [1] * 4 + [2] * 4 + [3] * 4
+    assert [action for _, action in table.index][:2] == ["2.wait", "0.wait"]
+
+
+def test_columns_are_chosen(profiled):
+    table = profiled.show_profile_info(columns=["cpu", "bytes_out"], sortby="bytes_out")
+    assert {name for name, _ in table.columns} == {"cpu", "bytes_out"}
+    assert set(table.index[:2]) == {"1.scale", "2.wait"}
+    assert list(profiled.show_profile_info(per_iter=True, columns="cpu").columns) == ["cpu"]
+
+
+def test_rows_are_sorted_by_what_is_asked_for(profiled):
+    columns = ["total_time", "bytes_in"]
+    table = profiled.show_profile_info(columns=columns, sortby=("bytes_in", "mean"))
+    assert table.index[0] == "2.wait"
+    assert table[("bytes_in", "mean")].is_monotonic_decreasing
+
+
+def test_rows_are_grouped_by_what_is_asked_for(profiled):
+    assert set(profiled.show_profile_info(groupby="name").index) == {
+        "create_batch",
+        "wait",
+        "scale",
+    }
+
+
+def test_the_table_is_limited(profiled):
+    assert len(profiled.show_profile_info(limit=2)) == 2
+
+
+@pytest.mark.parametrize("level", [2, "detailed"])
+@pytest.mark.parametrize("how", [{}, {"prefetch": 2}, {"prefetch": 2, "target": "mpc"}])
+def test_functions_are_shown(dataset, level, how):
+    pipeline = dataset.p.wait(0.01).run(4, profile=level, **how)
+    table = pipeline.show_profile_info(detailed=True, limit=1000)
+    waits = table.loc["0.wait"]
+    (sleep,) = (name for name in waits.index if "time.sleep" in name)
+    assert waits.loc[sleep, ("ncalls", "sum")] == 3
+    assert waits.loc[sleep, ("tottime", "sum")] >= 0.03
+    assert any("(wait)" in name for name in waits.index)
+
+
+def test_functions_inside_of_a_nested_pipeline_are_its_actions_own(dataset):
+    nested = Pipeline().wait(0.01)
+    pipeline = (dataset.p.scale(2)).append_pipeline(nested).run(5, profile=2)
+    table = pipeline.show_profile_info(detailed=True, limit=1000)
+    where = [action for action, name in table.index if "time.sleep" in name]
+    assert where == ["1.pipeline/0.wait"]
+
+
+def test_functions_of_each_batch_are_limited(dataset):
+    pipeline = dataset.p.wait(0.01).run(5, profile=2)
+    table = pipeline.show_profile_info(per_iter=True, detailed=True, limit=1)
+    assert [(i, action) for i, action, _ in table.index] == [
+        (1, "0.wait"),
+        (1, "create_batch"),
+        (2, "0.wait"),
+        (2, "create_batch"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"columns": "moon"}, "no column 'moon', only 'action'"),
+        ({"groupby": "moon"}, "no column 'moon'"),
+        ({"sortby": "moon"}, "sorted by"),
+    ],
+)
+def test_unknown_columns_are_refused(profiled, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        profiled.show_profile_info(**kwargs)
+
+
+def test_functions_that_were_not_measured(profiled):
+    with pytest.raises(RuntimeError, match="profile=2"):
+        profiled.show_profile_info(detailed=True)
+
+
+def test_tables_without_pandas_say_what_to_install(profiled, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingPackageError, match=r"ironbatch\[tables\]"):
+        _ = profiled.profile_info

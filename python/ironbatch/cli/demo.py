@@ -163,6 +163,7 @@ def report(name: str, pipeline: Pipeline) -> None:
     print(f"\n{name}: {profile.items} items in {profile.seconds:.2f} s, {rate:,.0f} items/s")
     for one in profile.actions:
         print(f"  {one.name:<14} {one.share:>5.1%}  {one.seconds * 1e3:>8.1f} ms")
+    print(pipeline.report())
 
 
 def add_parser(commands: Any) -> None:

@@ -391,6 +391,7 @@ class Plan:
                 try:
                     with _Turn(step, scope, step.ordered):
                         result = step.run(batch, scope)
+                        record.stop()
                 except BaseException:
                     record.leave(batch, failed=True)
                     raise

@@ -74,7 +74,7 @@ class ActionTime:
             self.calls += 1
         busy, gil = span.busy, span.gil
         self.seconds += busy
-        self.waiting += span.waited
+        self.waiting += span.before + span.waited
         self.cpu += span.cpu
         self.queued += span.queued
         self.gil += gil
@@ -101,7 +101,10 @@ class Profile:
     ready : float
         How long finished batches lay there until the consumer took them, summed up.
     transfer : float
-        How long batches were on their way to and from worker processes, or waited for an idle one.
+        How long batches were on their way to and from worker processes, summed up.
+    startup : float
+        The same for the first batch of each worker process, which may have to start, to import and
+        to load the dataset.
     prefetch : int
         How many batches were made ahead.
     target : str
@@ -128,6 +131,7 @@ class Profile:
     consumer_gil: float = 0.0
     ready: float = 0.0
     transfer: float = 0.0
+    startup: float = 0.0
     prefetch: int = 0
     target: str = "threads"
     workers: set[tuple[int, int]] = field(default_factory=set)
@@ -186,7 +190,7 @@ class Profile:
                         "iter": record.ticket + 1,
                         "batch_id": record.ticket,
                         "total_time": span.busy,
-                        "waiting": span.waited,
+                        "waiting": span.before + span.waited,
                         "cpu": span.cpu,
                         "queued": span.queued,
                         "gil": span.gil,
@@ -322,7 +326,11 @@ class Recorder:
                 waits = sum(end - start for start, end in record.waits)
                 at_home = sum(span.ended - span.began - span.waited for span in record.spans)
                 whole = record.ended - record.began
-                profile.transfer += max(whole - away - waits - at_home, 0.0)
+                moved = max(whole - away - waits - at_home, 0.0)
+                if (record.away.pid, record.away.tid) in profile.workers:
+                    profile.transfer += moved
+                else:
+                    profile.startup += moved
             profile.add(record)
         if not self.prefix:
             profile.waited += now.wall - asked

@@ -91,6 +91,8 @@ class Span(NamedTuple):
         The step; empty for making the batch.
     began, ended : float
         When, by `time.perf_counter`.
+    before : float
+        How long the batch waited for its turn before that.
     waited : float
         How long of it the batch waited for its turn or for a lock.
     inner : float
@@ -110,6 +112,7 @@ class Span(NamedTuple):
     path: str
     began: float
     ended: float
+    before: float
     waited: float
     inner: float
     cpu: float
@@ -148,14 +151,16 @@ class Call(NamedTuple):
 class _Open:
     """A step under way."""
 
-    __slots__ = ("began", "bytes", "inner", "path", "profiler", "waited")
+    __slots__ = ("before", "began", "bytes", "ended", "inner", "path", "profiler", "waited")
 
-    def __init__(self, path: str, size: int, began: Reading) -> None:
+    def __init__(self, path: str, size: int, began: Reading, before: float) -> None:
         self.path = path
+        self.before = before
         self.bytes = size
         self.began = began
         self.waited = self.inner = NOTHING
         self.profiler: Any = None
+        self.ended: Reading | None = None
 
 
 class BatchRecord:
@@ -205,6 +210,7 @@ class BatchRecord:
         self.began = perf_counter()
         self.ended = self.taken = self.began
         self._bytes = 0
+        self._waited = 0.0
         self._open: list[_Open] = []
         self._clock: Clock | None = Clock()
 
@@ -218,7 +224,8 @@ class BatchRecord:
 
     def enter(self, path: str) -> None:
         """Begin a step."""
-        step = _Open(path, self._bytes, self._read())
+        step = _Open(path, self._bytes, self._read(), self._waited)
+        self._waited = 0.0
         if self.detailed:
             if self._open:
                 _switch(self._open[-1].profiler, on=False)
@@ -234,6 +241,10 @@ class BatchRecord:
             self.leave(batch)
         else:
             self._bytes = held_bytes(batch)
+
+    def stop(self) -> None:
+        """Note that the step is done, before others take their turn at it."""
+        self._open[-1].ended = self._read()
 
     def leave(self, batch: Any, failed: bool = False) -> None:
         """End the step that was begun last.
@@ -252,7 +263,7 @@ class BatchRecord:
                 self.calls += _calls(step.path, step.profiler)
             if self._open:
                 _switch(self._open[-1].profiler, on=True)
-        whole = self._read()
+        whole = step.ended or self._read()
         spent = whole.since(step.began)
         self._bytes = held_bytes(batch)
         own = spent
@@ -263,6 +274,7 @@ class BatchRecord:
                 step.path,
                 step.began.wall,
                 whole.wall,
+                step.before,
                 step.waited.wall,
                 step.inner.wall,
                 own.cpu,
@@ -289,6 +301,8 @@ class BatchRecord:
             if self._open:
                 step = self._open[-1]
                 step.waited = step.waited.plus(after.since(before))
+            else:
+                self._waited += after.wall - before.wall
 
     def finish(self, batch: Any = None) -> None:
         """End the record; steps that are under way have failed."""

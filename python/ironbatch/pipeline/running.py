@@ -16,6 +16,7 @@ from ironbatch.pipeline.declarations import Declarations
 from ironbatch.pipeline.executor import Run, RunOptions
 from ironbatch.pipeline.plan import Plan, attach
 from ironbatch.pipeline.profile import Profile
+from ironbatch.pipeline.profiled import Profiled
 from ironbatch.pipeline.resume import Resumable
 from ironbatch.pipeline.standing import Origin
 
@@ -28,7 +29,7 @@ _OPTIONS = frozenset(f.name for f in fields(RunOptions)) - {"batch_kwargs"}
 _ENDLESS = "the run never ends: it has neither n_iters nor n_epochs"
 
 
-class Running(Resumable, Declarations):
+class Running(Resumable, Profiled, Declarations):
     """Runs: all at once, batch by batch, or later."""
 
     dataset: Any
