@@ -70,6 +70,10 @@ def _steps(pipeline: Any, prefix: str) -> list[tuple[str, str]]:
     return found
 
 
+_NOT_OF_THE_PLAN = {"_bound", "_dotted", "_rng"}
+"""Attributes of expressions that change while they are used, or do not matter."""
+
+
 def _digest(text: str) -> str:
     return blake2b(text.encode(errors="surrogatepass"), digest_size=6).hexdigest()
 
@@ -89,7 +93,9 @@ def _text(value: Any) -> str:
     if isinstance(value, Resumable):
         return _text(_steps(value, ""))
     if isinstance(value, NamedExpression):
-        return _ADDRESS.sub("", f"{value!r}:{value._mode}")
+        # Not its repr, which shortens long values and shows how it was written.
+        parts = {k: v for k, v in value.__dict__.items() if k not in _NOT_OF_THE_PLAN}
+        return f"{type(value).__qualname__}{_text(parts)}"
     name = getattr(value, "__qualname__", None)
     if isinstance(name, str):
         return name
