@@ -201,3 +201,35 @@ def test_a_pipeline_without_dataset_has_no_items_and_is_still_true():
     pipeline = Pipeline()
     assert (pipeline.index, pipeline.indices, len(pipeline)) == (None, None, 0)
     assert bool(pipeline)
+
+
+@pytest.mark.parametrize("chance", [np.float32(0), np.int64(0)])
+def test_numbers_of_numpy_are_chances_and_repetitions(dataset, values, chance):
+    assert values(dataset >> Pipeline().scale(2) @ chance)[2] == [8.0, 9.0]
+    assert values(dataset >> Pipeline().scale(2) * np.int64(3))[2] == [64.0, 72.0]
+
+
+@pytest.mark.parametrize("value", [1.5, -1, "often", None])
+def test_expressions_that_give_no_chance_or_repetition_are_refused(dataset, value):
+    pipeline = dataset.p.set_config({"x": value}).scale(2)
+    with pytest.raises(ValueError, match="chance"):
+        (pipeline @ C("x")).next_batch(4)
+    with pytest.raises(ValueError, match="whole number"):
+        (pipeline * C("x")).next_batch(4)
+
+
+def test_call_takes_functions_only(dataset):
+    with pytest.raises(TypeError, match="call takes a function, got 3"):
+        dataset.p.call(3)
+
+
+def test_items_by_hand_need_a_dataset():
+    with pytest.raises(ValueError, match="dataset >> pipeline"):
+        Pipeline().scale(2).create_batch([1])
+
+
+def test_a_chance_after_a_chance_multiplies(dataset, values):
+    always = Pipeline().scale(2) @ 1 @ 1
+    assert values(dataset >> always)[2] == [16.0, 18.0]
+    never = Pipeline().scale(2) @ 1 @ 0
+    assert values(dataset >> never)[2] == [8.0, 9.0]

@@ -4,7 +4,20 @@ import numpy as np
 import pytest
 
 import ironbatch
-from ironbatch import B, C, Dataset, Pipeline, V
+from ironbatch import B, C, Dataset, Pipeline, V, action, apply_parallel
+
+
+class Shifting(ironbatch.Batch):
+    components = ("values",)
+
+    @action
+    def add_noise(self):
+        self.values = self.values + self.random.normal(size=len(self))
+        return self
+
+    @apply_parallel(src="values", target="for", requires_rng=True)
+    def shift_items(self, value, rng):
+        return value + rng.normal()
 
 
 @pytest.mark.parametrize("prefetch", [0, 3])
@@ -95,6 +108,116 @@ def test_an_error_in_the_first_part_is_raised_in_order(dataset, prefetch):
     assert [next(batches).indices.tolist() for _ in range(4)] == [[0, 1], [2, 3], [4, 5], [6, 7]]
     with pytest.raises(ValueError, match="item 8"):
         next(batches)
+
+
+@pytest.mark.parametrize("how", [{"prefetch": 3}, {"prefetch": 2, "target": "mpc"}])
+@pytest.mark.parametrize("size", [3, 7])
+def test_the_same_bytes_at_any_prefetch(values, size, how):
+    pipeline = Dataset(10, Shifting, preloaded=np.zeros(10)).p.add_noise().shift_items()
+    pipeline = pipeline.rebatch(size).add_noise().shift_items()
+    assert values(pipeline, shuffle=4, **how) == values(pipeline, shuffle=4)
+
+
+def test_the_parts_draw_different_numbers(values):
+    zeros = Dataset(8, Shifting, preloaded=np.zeros(8))
+    before = values(zeros.p.shift_items(), seed=1)
+    after = values(zeros.p.rebatch(4).shift_items(), seed=1)
+    both = values(zeros.p.shift_items().rebatch(4).shift_items(), seed=1)
+    assert np.allclose(np.array(both), np.array(before) + np.array(after))
+    assert not np.isclose(before, after).any()
+
+
+def test_an_item_draws_the_same_at_any_batch_size(values):
+    zeros = Dataset(8, Shifting, preloaded=np.zeros(8))
+    pipeline = zeros.p.rebatch(5).shift_items()
+    small, large = values(pipeline, batch_size=2, seed=1), values(pipeline, batch_size=8, seed=1)
+    assert list(chain(*small)) == list(chain(*large))
+
+
+def test_ids_that_repeat_are_numbered_anew(dataset):
+    batches = dataset.p.rebatch(12).gen_batch(4, n_epochs=2)
+    assert [batch.indices.tolist() for batch in batches] == [
+        list(range(12)),
+        [2, 3, 4, 5, 6, 7, 8, 9],
+    ]
+
+
+def test_ragged_components(dataset):
+    rows = np.empty(6, object)
+    rows[:] = [np.full(n, n, float) for n in (1, 4, 2, 3, 5, 1)]
+
+    class Ragged(ironbatch.Batch):
+        components = ("rows",)
+
+    batches = list(Dataset(6, Ragged, preloaded=rows).p.rebatch(4).gen_batch(3))
+    assert [[len(row) for row in batch.rows] for batch in batches] == [[1, 4, 2, 3], [5, 1]]
+    assert batches[0].rows[1].tolist() == [4, 4, 4, 4]
+
+
+@pytest.mark.parametrize("size", [5, 2])
+def test_components_alone(size):
+    class Two(ironbatch.Batch):
+        components = "a", "b"
+
+    dataset = Dataset(4, Two, preloaded=(np.arange(4), np.arange(4)))
+    batch = next(dataset.p.rebatch(size, components="a").gen_batch(2))
+    assert (batch.a.tolist(), batch.b) == (list(range(min(size, 4))), None)
+
+
+@pytest.mark.parametrize("size", [5, 2])
+def test_a_class_alone(dataset, size):
+    class Own(ironbatch.Batch):
+        components = ("values",)
+
+    assert type(next(dataset.p.rebatch(size, batch_class=Own).gen_batch(2))) is Own
+
+
+def test_a_merge_gets_what_was_asked_for(dataset):
+    asked = []
+
+    def merge(batches, batch_size, components, batch_class):
+        asked.append((len(batches), batch_size, components, batch_class))
+        return type(batches[0]).merge(batches, batch_size=batch_size)
+
+    dataset.p.rebatch(5, merge=merge, components="values").run(4)
+    assert asked == [(2, 5, "values", None), (2, 5, "values", None)]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "told"),
+    [
+        ({"merge": 3}, "merge is the function"),
+        ({"components": 3}, "components are names"),
+        ({"components": ["a", 3]}, "components are names"),
+        ({"batch_class": int}, "batch_class is a subclass"),
+        ({"batch_class": "Batch"}, "batch_class is a subclass"),
+    ],
+)
+def test_what_cannot_say_how_to_join_is_refused_when_written(dataset, kwargs, told):
+    with pytest.raises(TypeError, match=told):
+        dataset.p.rebatch(3, **kwargs)
+    with pytest.raises(TypeError, match=told):
+        dataset.p.merge(dataset.p, **kwargs)
+
+
+@pytest.mark.parametrize("size", [2.5, "3", None, True])
+def test_a_size_that_is_none_is_refused(dataset, size):
+    with pytest.raises(TypeError, match="whole number"):
+        dataset.p.rebatch(size)
+    with pytest.raises(TypeError, match="whole number"):
+        (dataset.p.set_config({"size": size})).rebatch(C("size")).gen_batch(4)
+
+
+def test_items_by_hand_go_through_all_parts(dataset):
+    batch = dataset.p.scale(2).rebatch(3).scale(5).create_batch([1, 2])
+    assert batch.values.tolist() == [10, 20]
+
+
+def test_a_consumer_that_leaves_ends_the_first_part(dataset):
+    batches = dataset.p.note_thread(set()).rebatch(2).gen_batch(4, prefetch=2)
+    next(batches)
+    batches.close()
+    assert list(batches) == []
 
 
 def test_a_size_below_one_is_refused_at_the_call(dataset):

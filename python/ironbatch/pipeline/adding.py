@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from ironbatch.namedexpr import NamedExpression
 from ironbatch.pipeline.joining import Merged, check_pipelines
-from ironbatch.pipeline.rebatch import Rebatched
+from ironbatch.pipeline.rebatch import Rebatched, check_merging, checked_size
 from ironbatch.pipeline.running import Running
 from ironbatch.pipeline.step import Step
 
@@ -35,6 +36,8 @@ class Adding(Running):
         save_to : NamedExpression, array, list, tuple or dict of them, optional
             Where the result goes. Without it, a batch that is returned travels on.
         """
+        if not callable(fn):
+            raise TypeError(f"call takes a function, got {fn!r}")
         return self._with(Step("call", (fn, *args), kwargs, "call", save_to))
 
     def update(self, expr: Any, value: Any = None) -> Self:
@@ -96,6 +99,9 @@ class Adding(Running):
         batch_class : type, optional
             Their class; that of the first batch by default.
         """
+        if not isinstance(batch_size, NamedExpression):
+            batch_size = checked_size(batch_size)
+        check_merging(merge, components, batch_class)
         return self._fed_by(Rebatched(self, batch_size, merge, components, batch_class))
 
     def merge(
@@ -133,6 +139,7 @@ class Adding(Running):
         batch, and numbered anew otherwise. Every run begins the others anew.
         """
         check_pipelines(pipelines, "merge")
+        check_merging(merge, components, batch_class)
         return self._fed_by(Merged(self, None, merge, components, batch_class, pipelines))
 
     def join(self, *pipelines: Any) -> Self:

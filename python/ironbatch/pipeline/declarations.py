@@ -30,19 +30,18 @@ class Declarations:
         Parameters
         ----------
         config : Config or dict
-            What it holds from now on, beside what it has held.
+            What it holds from now on, beside what it has held; subtrees are merged.
         clear : bool
             Forget what it has held.
         """
         if clear:
             self.config = Config(config).copy()
         else:
-            for path, value in Config(config).items():
-                self.config[path] = value
+            self.config.update(config)
         return self
 
     def update_config(self, config: Any) -> Self:
-        """Write options into the config, merging subtrees."""
+        """Write options into the config, as `set_config` does."""
         self.config.update(config)
         return self
 

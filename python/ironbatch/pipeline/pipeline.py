@@ -19,7 +19,7 @@ from ironbatch.pipeline.models import Models
 from ironbatch.pipeline.once import OncePipeline
 from ironbatch.pipeline.plan import unknown_action
 from ironbatch.pipeline.rebatch import Rebatched
-from ironbatch.pipeline.step import Step
+from ironbatch.pipeline.step import Step, checked_chance, checked_times
 from ironbatch.pipeline.variables import Variables
 
 __all__ = ["Pipeline"]
@@ -235,18 +235,12 @@ class Pipeline(ModelSteps, Adding):
         return type(self)(pipeline=self, actions=(Step("pipeline", nested=nested, **change),))
 
     def __matmul__(self, proba: Any) -> Self:
-        if not isinstance(proba, NamedExpression) and not (
-            isinstance(proba, int | float) and 0 <= proba <= 1
-        ):
-            raise ValueError(f"the chance of a pipeline is from 0 to 1, got {proba!r}")
-        return self._modified(proba=proba)
+        expression = isinstance(proba, NamedExpression)
+        return self._modified(proba=proba if expression else checked_chance(proba))
 
     def __mul__(self, repeat: Any) -> Self:
-        if not isinstance(repeat, NamedExpression) and not (
-            isinstance(repeat, int) and not isinstance(repeat, bool) and repeat >= 0
-        ):
-            raise ValueError(f"a pipeline is repeated a whole number of times, got {repeat!r}")
-        return self._modified(repeat=repeat)
+        expression = isinstance(repeat, NamedExpression)
+        return self._modified(repeat=repeat if expression else checked_times(repeat))
 
     def __lshift__(self, other: Any) -> Self:
         from ironbatch.index import Baseset
@@ -310,6 +304,14 @@ class Pipeline(ModelSteps, Adding):
     def __bool__(self) -> bool:
         # A pipeline without a dataset is a pipeline all the same.
         return True
+
+    def __dir__(self) -> list[str]:
+        """Give the actions of the batch class too, for those who look for a name."""
+        cls = class_after(self.steps, class_before(self))
+        actions = (name for name in dir(cls) if not name.startswith("_")) if cls else ()
+        return sorted(
+            {*super().__dir__(), *(name for name in actions if callable(getattr(cls, name, None)))}
+        )
 
     @property
     def num_actions(self) -> int:

@@ -20,7 +20,7 @@ from ironbatch.namedexpr import NamedExpression, Scope, evaluate, has_expression
 from ironbatch.pipeline.joining import with_joins
 from ironbatch.pipeline.save import is_private, save_output
 from ironbatch.pipeline.spans import spans
-from ironbatch.pipeline.step import Step
+from ironbatch.pipeline.step import Step, checked_chance, checked_times
 
 __all__ = ["Plan", "PlannedStep", "attach", "step_kind"]
 
@@ -255,10 +255,12 @@ class _Modified(PlannedStep):
         """Carry the step out as often as it was drawn and repeated."""
         step = self.step
         if step.proba is not None:
-            chance = evaluate(step.proba, batch, scope)
+            chance = checked_chance(evaluate(step.proba, batch, scope))
             if not self._drawn(chance, batch, scope):
                 return batch
-        times = 1 if step.repeat is None else int(evaluate(step.repeat, batch, scope))
+        times = 1
+        if step.repeat is not None:
+            times = checked_times(evaluate(step.repeat, batch, scope))
         outer = scope.turn
         try:
             for turn in range(times):

@@ -66,9 +66,7 @@ class Rebatched:
         self, run: Run, owner: Any, origin: Origin | None, standing: Standing
     ) -> Iterator[tuple[Any, Place]]:
         """Yield each new batch, and the place after its last item."""
-        size = int(eval_expr(self.batch_size, pipeline=owner))
-        if size < 1:
-            raise ValueError(f"rebatch needs a batch_size of at least 1, got {size}")
+        size = checked_size(eval_expr(self.batch_size, pipeline=owner))
         offset, skip = (0, 0) if origin is None else (origin.offset, origin.skip)
         return self._regroup(run, size, offset, skip)
 
@@ -173,3 +171,41 @@ def _cut(batch: Any, place: int) -> tuple[Any, Any]:
     if place >= len(batch):
         return batch, None
     return batch._subset(slice(0, place)), batch._subset(slice(place, None))
+
+
+def checked_size(size: Any) -> int:
+    """Give the size of the new batches.
+
+    Raises
+    ------
+    TypeError
+        If it is no whole number.
+    ValueError
+        If it is less than 1.
+    """
+    if not hasattr(size, "__index__") or isinstance(size, bool):
+        raise TypeError(f"rebatch needs a whole number as its batch_size, got {size!r}")
+    if size < 1:
+        raise ValueError(f"rebatch needs a batch_size of at least 1, got {size}")
+    return int(size)
+
+
+def check_merging(merge: Any, components: Any, batch_class: Any) -> None:
+    """Refuse what cannot say how batches are joined.
+
+    Raises
+    ------
+    TypeError
+        If `merge` is no function, `components` are no names, or `batch_class` no class of batches.
+    """
+    if merge is not None and not callable(merge):
+        raise TypeError(f"merge is the function that joins batches, got {merge!r}")
+    names = (components,) if isinstance(components, str) else components
+    if names is not None and not (
+        isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
+    ):
+        raise TypeError(f"components are names, got {components!r}")
+    if batch_class is not None and not (
+        isinstance(batch_class, type) and issubclass(batch_class, BatchBase)
+    ):
+        raise TypeError(f"batch_class is a subclass of Batch, got {batch_class!r}")

@@ -222,6 +222,11 @@ class Running(Resumable, Profiled, Declarations):
         pipeline with `merge`, whose batches are not made of given items.
         """
         if self.rebatched is None:
+            if self.dataset is None:
+                raise ValueError(
+                    "the pipeline has no dataset to make a batch of; give it one with "
+                    "dataset >> pipeline"
+                )
             batch = self.dataset.create_batch(index, *args, **kwargs)
         else:
             batch = self.rebatched.pipeline.create_batch(index, *args, **kwargs)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 from ironbatch.pipeline.brief import brief, brief_call
 
-__all__ = ["Step"]
+__all__ = ["Step", "checked_chance", "checked_times"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,3 +54,29 @@ class Step:
         if self.proba is not None:
             text += f" @ {brief(self.proba)}"
         return text
+
+
+def checked_chance(chance: Any) -> float:
+    """Give a chance.
+
+    Raises
+    ------
+    ValueError
+        If it is no number from 0 to 1.
+    """
+    if not isinstance(chance, Real) or not 0 <= float(chance) <= 1:
+        raise ValueError(f"the chance of a pipeline is from 0 to 1, got {chance!r}")
+    return float(chance)
+
+
+def checked_times(times: Any) -> int:
+    """Give a number of repetitions.
+
+    Raises
+    ------
+    ValueError
+        If it is no whole number from 0 on.
+    """
+    if not hasattr(times, "__index__") or isinstance(times, bool) or times < 0:
+        raise ValueError(f"a pipeline is repeated a whole number of times, got {times!r}")
+    return int(times)
