@@ -9,6 +9,7 @@ from ironbatch.actions.failure import any_action_failed
 from ironbatch.actions.inbatch_parallel import inbatch_parallel
 from ironbatch.actions.mjit import make_function, mjit
 from ironbatch.actions.parallel import parallel
+from ironbatch.actions.policy import Replacement
 from ironbatch.batch import Batch
 from ironbatch.config import Config
 from ironbatch.dataset import Dataset
@@ -23,6 +24,7 @@ from ironbatch.errors import (
     MissingPackageError,
     SkipBatchException,
     StopPipeline,
+    TooManyFailuresError,
     UnknownIdError,
     WorkerDiedError,
 )
@@ -123,12 +125,14 @@ __all__ = [
     "Quantizer",
     "R",
     "RSSMonitor",
+    "Replacement",
     "ResourceMonitor",
     "SHRMonitor",
     "Sampler",
     "ScipySampler",
     "SkipBatchException",
     "StopPipeline",
+    "TooManyFailuresError",
     "TotalCPUMonitor",
     "TotalDiskMonitor",
     "TotalMemoryMonitor",

@@ -7,6 +7,7 @@ Each one also belongs to a family that Python users already catch (`KeyError`, `
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 __all__ = [
     "ActionError",
@@ -19,6 +20,7 @@ __all__ = [
     "MissingPackageError",
     "SkipBatchException",
     "StopPipeline",
+    "TooManyFailuresError",
     "UnknownIdError",
     "WorkerDiedError",
 ]
@@ -69,6 +71,27 @@ class MissingPackageError(IronbatchError, ImportError):
 
 class WorkerDiedError(IronbatchError, RuntimeError):
     """A worker process ended, or was killed, while it worked on an item."""
+
+
+class TooManyFailuresError(IronbatchError, RuntimeError):
+    """More items have failed than ``max_failures`` allows; ``failures`` lists their records."""
+
+    failures: Sequence[Any] = ()
+
+    @classmethod
+    def of(
+        cls, failures: Sequence[Any], seen: int, limit: float, action: str = ""
+    ) -> TooManyFailuresError:
+        """Make one that names the number and the first failures."""
+        first = "; ".join(map(str, failures[:3]))
+        more = "; ..." if len(failures) > 3 else ""
+        where = f" in action {action!r}" if action else ""
+        error = cls(
+            f"{len(failures)} of {seen} items have failed{where}, more than max_failures={limit} "
+            f"allows: {first}{more}"
+        )
+        error.failures = tuple(failures)
+        return error
 
 
 class ActionError(IronbatchError, RuntimeError):

@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import update_wrapper
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ironbatch import components as columns
 from ironbatch import targets
 from ironbatch.actions.action import action
-from ironbatch.actions.arguments import (
-    accepted,
-    call_accepting,
-    has_item_values,
-    make_calls,
-    split_user_arguments,
-)
-from ironbatch.actions.failure import any_action_failed, raise_failures
-from ironbatch.actions.inbatch_parallel import (
-    call_post_with_failures,
-    check_target,
-    context_of,
-    elements_of,
-    run_bare,
-)
-from ironbatch.actions.item_random import draw_applied, kernel_with_streams, seeded, with_streams
-from ironbatch.actions.native import apply_kernel, streams_of_batch
-from ironbatch.errors import ComponentError
-from ironbatch.targets.calls import Calls, Context
+from ironbatch.actions.application import Application, store_results
+from ironbatch.actions.arguments import accepted, has_item_values
+from ironbatch.actions.failure import raise_failures
+from ironbatch.actions.inbatch_parallel import check_target, context_of
+from ironbatch.actions.item_random import draw_applied
+from ironbatch.actions.native import apply_kernel, fixed_kernel, fixed_values, streams_of_batch
+from ironbatch.actions.on_error import Settled, whole_failures
+from ironbatch.actions.policy import UNSET, Policy, given_settings, policy_of
 from ironbatch.targets.native import bound_kernel, is_native
 
 __all__ = ["apply_parallel", "as_action", "assemble_results", "run"]
-
-_ENGINE = ("target", "n_workers", "timeout", "debug")
 
 
 def apply_parallel(*args: Any, **kwargs: Any) -> Any:
@@ -165,41 +150,11 @@ def assemble_results(
         If there is no name to store under, or not one value for each component.
     """
     raise_failures(all_results, context_of(self, "assemble", None, len(all_results)))
-    _store(self, all_results, src, dst)
+    store_results(self, all_results, src, dst)
     return self
 
 
 assemble_results.stores_components = True  # type: ignore[attr-defined]
-
-
-def _store(batch: Any, results: Sequence[Any], src: Any, dst: Any) -> None:
-    names = src if dst is None else dst
-    if isinstance(names, str):
-        names = (names,)
-    if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
-        raise ComponentError(
-            "there is no component to put the results into: give dst= the name of one "
-            f"(src is {type(src).__name__}, dst is {dst!r})"
-        )
-    ids = batch.indices
-    if len(names) == 1:
-        batch.store(names[0], columns.assemble(results, name=names[0], ids=ids))
-        return
-    for position, result in enumerate(results):
-        if not isinstance(result, tuple | list | np.ndarray) or len(result) != len(names):
-            what = (
-                f"{len(result)} values" if isinstance(result, tuple | list) else repr(type(result))
-            )
-            raise ComponentError(
-                f"the function must return one value for each of {', '.join(map(repr, names))}; "
-                f"for {Context(ids=ids).name(position)} it returned {what}"
-            )
-    made = [
-        columns.assemble([result[at] for result in results], name=name, ids=ids)
-        for at, name in enumerate(names)
-    ]
-    for name, component in zip(names, made, strict=True):
-        batch.store(name, component)
 
 
 def run(
@@ -217,6 +172,11 @@ def run(
     n_workers: int | None = None,
     timeout: float | None = None,
     debug: bool = False,
+    on_error: Any = UNSET,
+    max_failures: Any = UNSET,
+    retries: Any = UNSET,
+    backoff: Any = UNSET,
+    retry_on: Any = UNSET,
     **kwargs: Any,
 ) -> Any:
     """Do what `Batch.apply_parallel` does.
@@ -255,6 +215,10 @@ def run(
         One seed for each item, instead of the streams; implies `requires_rng`.
     n_workers, timeout, debug
         As in `inbatch_parallel`.
+    on_error, max_failures, retries, backoff, retry_on : optional
+        What becomes of items that fail, and whether they are tried again:
+        `ironbatch.actions.on_error`. By default what the run says, else the failure raises. One
+        that `func` has a parameter for goes to it.
     **kwargs
         Further keyword arguments of `func`.
 
@@ -285,60 +249,138 @@ def run(
         func = getattr(batch, func)
     if not callable(func):
         raise TypeError(f"apply_parallel needs a callable, not {func!r}")
-    kernel = None
-    if is_native(func):
-        func = kernel = bound_kernel(func, kwargs).resolve(batch)
-        if args or (requires_rng and not kernel.draws) or rng_seeds is not None:
-            raise TypeError(
-                f"{func!r} takes its parameters by keyword, and no rng= or requires_rng"
-            )
-        kwargs, target = {}, "native"
+    settings = given_settings(
+        on_error=on_error,
+        max_failures=max_failures,
+        retries=retries,
+        backoff=backoff,
+        retry_on=retry_on,
+    )
+    if settings:
+        own = accepted(func).parameters if not is_native(func) else ()
+        for name in settings.keys() & own:
+            kwargs[name] = settings.pop(name)
+    call = _Call(
+        batch,
+        func,
+        args,
+        kwargs,
+        init,
+        post,
+        src,
+        dst,
+        target,
+        {"n_workers": n_workers, "timeout": timeout},
+        debug,
+    )
+    options = {"p": p, "requires_rng": requires_rng, "rng_seeds": rng_seeds}
+    if not settings:
+        return call.make(policy_of(batch), **options)
+    policy = policy_of(batch, settings)
+    with whole_failures(batch, policy, settings, getattr(func, "__name__", "")):
+        return call.make(policy, **options)
 
-    pairs = [(src, dst)]
-    if isinstance(src, list):
-        if dst is None:
-            dst = src
-        if not isinstance(dst, list) or len(dst) != len(src):
-            count = len(dst) if isinstance(dst, list) else repr(dst)
-            raise ValueError(
-                f"src and dst must be lists of equal length: src has {len(src)}, dst is {count}"
-            )
-        pairs = list(zip(src, dst, strict=True))
 
-    # Drawn once, before the pairs: images and masks are rotated for the same items, by the same
-    # angles.
-    applied, p = _applied(batch, p)
-    operation = None
-    if (requires_rng or (kernel is not None and kernel.draws)) and rng_seeds is None:
-        operation = batch.next_operation()
-    streams = None
-    if kernel is not None and operation is not None:
-        streams = streams_of_batch(batch, operation)
+class _Call(NamedTuple):
+    """One call of `apply_parallel`, for all its pairs of source and destination."""
 
-    result = batch
-    for one_src, one_dst in pairs:
-        if kernel is not None and _goes_into_components(batch, init, post, one_src):
-            apply_kernel(
-                batch,
-                kernel,
-                one_src,
-                one_dst,
-                applied=applied,
-                streams=streams,
-                n_workers=n_workers,
-                timeout=timeout,
-            )
-            continue
-        result = _Application(batch, func, args, kwargs, init, post, one_src, one_dst, target).run(
-            p=p,
-            applied=applied,
-            operation=operation,
-            rng_seeds=rng_seeds,
-            n_workers=n_workers,
-            timeout=timeout,
-            debug=debug,
-        )
-    return batch if isinstance(src, list) else result
+    batch: Any
+    func: Any
+    args: Sequence[Any]
+    kwargs: dict[str, Any]
+    init: Any
+    post: Any
+    src: Any
+    dst: Any
+    target: str
+    limits: dict[str, Any]
+    debug: bool
+
+    def make(self, policy: Policy, *, p: Any, requires_rng: bool, rng_seeds: Any) -> Any:
+        """Process one pair after another, with those items that are left."""
+        batch, func, args, kwargs, init, post, src, dst, target, limits, debug = self
+        kernel = None
+        if is_native(func):
+            func = kernel = bound_kernel(func, kwargs).resolve(batch)
+            if args or (requires_rng and not kernel.draws) or rng_seeds is not None:
+                raise TypeError(
+                    f"{func!r} takes its parameters by keyword, and no rng= or requires_rng"
+                )
+            kwargs, target = {}, "native"
+            if policy.kind != "raise":
+                func = kernel = fixed_kernel(kernel, batch)
+
+        pairs = [(src, dst)]
+        if isinstance(src, list):
+            if dst is None:
+                dst = src
+            if not isinstance(dst, list) or len(dst) != len(src):
+                count = len(dst) if isinstance(dst, list) else repr(dst)
+                raise ValueError(
+                    f"src and dst must be lists of equal length: src has {len(src)}, dst is {count}"
+                )
+            pairs = list(zip(src, dst, strict=True))
+            if policy.shrinks:
+                args, kwargs = fixed_values(args, kwargs, batch)
+
+        # Drawn once, before the pairs: images and masks are rotated for the same items, by the same
+        # angles.
+        applied, p = _applied(batch, p)
+        operation = None
+        if (requires_rng or (kernel is not None and kernel.draws)) and rng_seeds is None:
+            operation = batch.next_operation()
+        streams = None
+        if kernel is not None and operation is not None:
+            streams = streams_of_batch(batch, operation)
+
+        result = batch
+        late: list[Exception] = []
+        for number, (one_src, one_dst) in enumerate(pairs):
+            n = len(batch)
+            if kernel is not None and _goes_into_components(batch, init, post, one_src):
+                settled = apply_kernel(
+                    batch,
+                    kernel,
+                    one_src,
+                    one_dst,
+                    applied=applied,
+                    streams=streams,
+                    policy=policy,
+                    **limits,
+                )
+            else:
+                application = Application(
+                    batch, func, args, kwargs, init, post, one_src, one_dst, target, policy
+                )
+                result = application.run(
+                    p=p,
+                    applied=applied,
+                    operation=operation,
+                    rng_seeds=rng_seeds,
+                    debug=debug,
+                    **limits,
+                )
+                settled = application.settled
+            if settled is not None and settled.late is not None:
+                late.extend(settled.late.exceptions)
+            if settled is not None and settled.alive is not None and len(batch) < n:
+                applied = settled.narrow(applied, n)
+                if streams is not None:
+                    streams = streams.take(np.asarray(settled.alive, dtype=np.int64))
+                rng_seeds, p = settled.narrow(rng_seeds, n), settled.narrow(p, n)
+                pairs[number + 1 :] = [
+                    (_left(settled, other, n), to) for other, to in pairs[number + 1 :]
+                ]
+        if late:
+            raise ExceptionGroup(f"{len(late)} items failed", late)
+        return batch if isinstance(src, list) else result
+
+
+def _left(settled: Settled, src: Any, n: int) -> Any:
+    """Give what is left of a source that is data, not the name of a component."""
+    if isinstance(src, tuple):
+        return tuple(_left(settled, part, n) for part in src)
+    return settled.narrow(src, n)
 
 
 def _applied(batch: Any, p: Any) -> tuple[list[bool] | None, Any]:
@@ -369,198 +411,3 @@ def _goes_into_components(batch: Any, init: Any, post: Any, src: Any) -> bool:
     from_components = init is None or init is False or (isinstance(init, str) and init == "data")
     method = getattr(type(batch), post, None) if isinstance(post, str) else None
     return from_components and src is not None and getattr(method, "stores_components", False)
-
-
-class _Application:
-    """One application of a function: from one source to one destination."""
-
-    def __init__(
-        self,
-        batch: Any,
-        func: Callable[..., Any],
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
-        init: Any,
-        post: Any,
-        src: Any,
-        dst: Any,
-        target: str,
-    ) -> None:
-        self.batch = batch
-        self.func = func
-        self.init = init
-        self.post = post
-        self.src = src
-        self.dst = src if dst is None and isinstance(src, str | tuple) else dst
-        self.target = target
-        # A method pickles as the attribute of that name, which may be the action: pass `self`
-        # apart.
-        self.owner: tuple[Any, ...] = ()
-        self.name = getattr(func, "__name__", type(func).__name__)
-        if inspect.ismethod(func):
-            self.owner = (func.__self__,)
-            self.func = func.__func__
-        self.args, self.kwargs, self.varying = split_user_arguments(
-            args, kwargs, batch, lambda: len(batch)
-        )
-        # Whether calls hold the arguments themselves, not packed into rows.
-        self.plain = True
-        self.names = {"src": self.src, "dst": self.dst}
-
-    def _source(self) -> Sequence[Any]:
-        """Return the items of the components in src, or of src itself."""
-        if isinstance(self.src, str):
-            return _items(self.batch, self.src)
-        if isinstance(self.src, tuple):
-            return list(
-                zip(
-                    *(
-                        _items(self.batch, part) if isinstance(part, str) else part
-                        for part in self.src
-                    ),
-                    strict=True,
-                )
-            )
-        if self.src is None:
-            raise ValueError("apply_parallel needs src= (a component) or init= (the items)")
-        return list(self.src)
-
-    def _calls(self, p: Any) -> tuple[Callable[..., Any], Calls]:
-        kwargs = dict(self.kwargs)
-        takes = accepted(self.func)
-        if takes.inspected:
-            for name, value in self.names.items():
-                if takes.takes(name) and name not in kwargs:
-                    kwargs[name] = value
-        init = self.init
-        if init is None or init is False or (isinstance(init, str) and init == "data"):
-            return make_calls(
-                self.func,
-                self._source(),
-                self.args,
-                kwargs,
-                self.varying,
-                owner=self.owner,
-                spread=False,
-            )
-        if isinstance(init, str):
-            init = getattr(self.batch, init)
-        if callable(init):
-            options = {**self.names, "p": p, "target": self.target, **self.kwargs}
-            init = call_accepting(init, (), options)
-        return make_calls(
-            self.func,
-            elements_of(init, self.init),
-            self.args,
-            kwargs,
-            self.varying,
-            owner=self.owner,
-        )
-
-    def run(
-        self,
-        *,
-        p: Any,
-        applied: list[bool] | None,
-        operation: int | None,
-        rng_seeds: Any,
-        n_workers: int | None,
-        timeout: float | None,
-        debug: bool,
-    ) -> Any:
-        func, calls = self._calls(p)
-        n = calls.n
-        items = calls
-        self.plain = func is self.func
-        before: tuple[Sequence[Any], ...] = ()
-        if rng_seeds is not None:
-            func, before = seeded(func, rng_seeds, n)
-        elif operation is not None:
-            if n != len(self.batch):
-                raise ValueError(
-                    f"requires_rng needs one call for each item: init gave {n} elements for "
-                    f"{len(self.batch)} items"
-                )
-            awaited = targets.get(self.target).name == "async" or targets.is_coroutine_function(
-                func
-            )
-            wrap = kernel_with_streams if is_native(func) else with_streams
-            func, before = wrap(func, self.batch, operation, awaited=awaited)
-        if before:
-            calls = Calls(n, (*before, *calls.columns), calls.kwargs)
-
-        component = self.src if isinstance(self.src, str) else None
-        context = context_of(self.batch, self.name, component, n)
-        if applied is not None and len(applied) != n:
-            raise ValueError(f"p is for {len(applied)} items, but init gave {n} elements")
-        results = self._compute(
-            func, calls, applied, context, n_workers=n_workers, timeout=timeout, debug=debug
-        )
-        if applied is not None:
-            made = iter(results)
-            results = [
-                next(made) if use else self._item(items, at) for at, use in enumerate(applied)
-            ]
-        return self._finish(results, context)
-
-    def _item(self, calls: Calls, position: int) -> Any:
-        """Return what the function would have got first for an item."""
-        arguments = calls.arguments(position)
-        if not self.plain:
-            arguments = list(arguments[0])
-        return arguments[len(self.owner)] if len(arguments) > len(self.owner) else None
-
-    def _compute(
-        self,
-        func: Callable[..., Any],
-        calls: Calls,
-        applied: list[bool] | None,
-        context: Context,
-        *,
-        n_workers: int | None,
-        timeout: float | None,
-        debug: bool,
-    ) -> list[Any]:
-        if applied is not None:
-            positions = [at for at, use in enumerate(applied) if use]
-            calls = calls.take(positions)
-            context = Context(context.action, context.ids, context.component, positions)
-        if debug:
-            return run_bare(func, calls)
-        return targets.run(
-            self.target, func, calls, n_workers=n_workers, timeout=timeout, context=context
-        )
-
-    def _finish(self, results: list[Any], context: Context) -> Any:
-        post = self.post
-        if isinstance(post, str):
-            method = getattr(type(self.batch), post, None)
-            if getattr(method, "stores_components", False):
-                raise_failures(results, context)
-                _store(self.batch, results, self.src, self.dst)
-                return self.batch
-            post = getattr(self.batch, post)
-        if not callable(post):
-            raise ValueError(f"post must be a name or a callable, not {post!r}")
-        options = {**self.kwargs, **self.names}
-        if any_action_failed(results):
-            return call_post_with_failures(self.batch, post, results, self.args, options, context)
-        return call_accepting(post, self.args, options, given=(results,))
-
-
-def _items(batch: Any, name: str) -> Sequence[Any]:
-    """Return the items of a component, or of another attribute with one value for each."""
-    try:
-        component = getattr(batch, name)
-    except AttributeError as error:
-        known = ", ".join(map(repr, getattr(batch, "components", None) or ())) or "none"
-        raise ComponentError(
-            f"{type(batch).__name__} has no component {name!r}; its components are: {known}"
-        ) from error
-    if component is None:
-        raise ComponentError(
-            f"component {name!r} is not set yet: load or assign it before using it as src"
-        )
-    if isinstance(component, list | tuple):
-        return component
-    return columns.items_of(component)

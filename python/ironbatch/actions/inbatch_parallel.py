@@ -13,6 +13,17 @@ from ironbatch import targets
 from ironbatch.actions.arguments import call_accepting, make_calls, split_user_arguments
 from ironbatch.actions.failure import any_action_failed, failure, note_failures
 from ironbatch.actions.native import call_kernel_method
+from ironbatch.actions.on_error import settle, whole_failures
+from ironbatch.actions.policy import (
+    KEYWORDS,
+    UNSET,
+    Policy,
+    check_settings,
+    given_settings,
+    policy_of,
+    taken_settings,
+)
+from ironbatch.actions.retry import retrying
 from ironbatch.errors import ActionError
 from ironbatch.targets.calls import Calls, Context
 
@@ -42,6 +53,11 @@ def inbatch_parallel(
     n_workers: int | None = None,
     timeout: float | None = None,
     debug: bool = False,
+    on_error: Any = UNSET,
+    max_failures: Any = UNSET,
+    retries: Any = UNSET,
+    backoff: Any = UNSET,
+    retry_on: Any = UNSET,
     _use_self: bool | None = None,
     **dec_kwargs: Any,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -49,7 +65,8 @@ def inbatch_parallel(
 
     Calling the decorated method calls `init`, then the method once for each element of what init
     returns, then `post` with the list of results. A call may override ``target``, ``n_workers``,
-    ``timeout`` and ``debug`` by keywords of these names; they never reach the method.
+    ``timeout`` and ``debug`` by keywords of these names; they never reach the method. So it may
+    ``on_error`` and its kin, unless the method has a parameter of that name.
 
     Parameters
     ----------
@@ -72,6 +89,9 @@ def inbatch_parallel(
         Seconds for all items together; those not finished fail with `TimeoutError`.
     debug : bool, optional
         Let the first exception through as it is, for a debugger; only with target ``'for'``.
+    on_error, max_failures, retries, backoff, retry_on : optional
+        What becomes of items that fail, and whether they are tried again:
+        `ironbatch.actions.on_error`. By default what the run says, else the failure raises.
     **dec_kwargs
         Further keyword arguments for `init` and `post`; a call may override them.
 
@@ -114,6 +134,14 @@ def inbatch_parallel(
         raise ValueError("init cannot be None: it gives the arguments of each call")
     check_target(target, debug)
     targets.check_limits(n_workers, timeout)
+    settings = given_settings(
+        on_error=on_error,
+        max_failures=max_failures,
+        retries=retries,
+        backoff=backoff,
+        retry_on=retry_on,
+    )
+    check_settings(settings)
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
         use_self = is_method(method) if _use_self is None else _use_self
@@ -136,6 +164,7 @@ def inbatch_parallel(
                 n_workers=n_workers,
                 timeout=timeout,
                 debug=debug,
+                settings=settings,
                 extra=dec_kwargs,
             )
 
@@ -211,6 +240,7 @@ def call_parallel(
     n_workers: int | None = None,
     timeout: float | None = None,
     debug: bool = False,
+    settings: Mapping[str, Any] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Any:
     """Do what a method decorated with `inbatch_parallel` does when it is called.
@@ -225,6 +255,8 @@ def call_parallel(
         What the action was called with.
     init, post, target, n_workers, timeout, debug
         As in `inbatch_parallel`; `kwargs` may override the last four.
+    settings : mapping, optional
+        What the decorator says about items that fail; `kwargs` may override it.
     extra : mapping, optional
         Keyword arguments for init and post alone.
 
@@ -239,9 +271,33 @@ def call_parallel(
         debug = own.pop("debug", debug)
         n_workers = own.pop("n_workers", n_workers)
         timeout = own.pop("timeout", timeout)
+        if not KEYWORDS.isdisjoint(own):
+            settings = {**(settings or {}), **taken_settings(own, method)}
     if debug:
         check_target(target, debug)
+    call = method, batch, args, own, init, post, target, n_workers, timeout, debug, extra
+    if not settings:
+        return _make_calls(*call, policy_of(batch))
+    policy = policy_of(batch, settings)
+    with whole_failures(batch, policy, settings, getattr(method, "__name__", "")):
+        return _make_calls(*call, policy)
 
+
+def _make_calls(
+    method: Callable[..., Any],
+    batch: Any,
+    args: Sequence[Any],
+    own: dict[str, Any],
+    init: Any,
+    post: Any,
+    target: str,
+    n_workers: int | None,
+    timeout: float | None,
+    debug: bool,
+    extra: Mapping[str, Any] | None,
+    policy: Policy,
+) -> Any:
+    """Call init, the method for each item, and post."""
     init_from = _resolve(batch, init, "init")
     post_to = _resolve(batch, post, "post")
     if post_to is not None and not callable(post_to):
@@ -258,23 +314,34 @@ def call_parallel(
         elements = init_from
     component = init if isinstance(init, str) and _is_component(batch, init) else None
     name = getattr(method, "__name__", type(method).__name__)
-    is_native = targets.get(target).name == "native"
+    target_name = targets.get(target).name
+    is_native = target_name == "native"
     if not (is_native and component):
         elements = elements_of(elements, init)
     if not is_native:
         owner: tuple[Any, ...] = () if batch is None else (batch,)
         of_item, of_item_args, of_item_kwargs = method, user_args, user_kwargs
-        if owner and not varying and targets.get(target).name == "mpc":
+        if owner and not varying and target_name == "mpc":
             made = _made_function(method, batch, user_args, user_kwargs)
             if made is not None:
                 of_item, of_item_args, of_item_kwargs, owner = made, (), {}, ()
         func, calls = make_calls(
             of_item, elements, of_item_args, of_item_kwargs, varying, owner=owner
         )
-    context = context_of(batch, name, component, len(elements) if is_native else calls.n)
+        if policy.retries:
+            func = retrying(func, policy, target_name)
+    n = len(elements) if is_native else calls.n
+    context = context_of(batch, name, component, n)
     if is_native:
         results = call_kernel_method(
-            method, batch, args, own, elements, n_workers=n_workers, timeout=timeout
+            method,
+            batch,
+            args,
+            own,
+            elements,
+            n_workers=n_workers,
+            timeout=timeout,
+            find_all=policy.kind != "raise",
         )
     elif debug:
         results = run_bare(func, calls)
@@ -282,7 +349,18 @@ def call_parallel(
         results = targets.run(
             target, func, calls, n_workers=n_workers, timeout=timeout, context=context
         )
-    if any_action_failed(results):
+    late = None
+    if policy.kind != "raise":
+        settled = settle(batch, results, context, policy)
+        results, late = settled.results, settled.late
+        if settled.alive is not None and varying:
+            user_args = [
+                settled.narrow(value, n) if at in varying else value
+                for at, value in enumerate(user_args)
+            ]
+            narrowed = {at: settled.narrow(shared[at], n) for at in varying if at in shared}
+            shared = {**shared, **narrowed}
+    elif any_action_failed(results):
         if post_to is None:
             error = failure(results, context)
             if error is not None:
@@ -290,8 +368,14 @@ def call_parallel(
         note_failures(results, context)
         return call_post_with_failures(batch, post_to, results, user_args, shared, context)
     if post_to is None:
-        return results if batch is None else batch
-    return call_accepting(post_to, user_args, shared, given=(*_owner(batch, post_to), results))
+        result = results if batch is None else batch
+    else:
+        result = call_accepting(
+            post_to, user_args, shared, given=(*_owner(batch, post_to), results)
+        )
+    if late is not None:
+        raise late
+    return result
 
 
 def _made_function(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ironbatch.actions.inbatch_parallel import inbatch_parallel
+from ironbatch.actions.policy import UNSET
 
 __all__ = ["parallel"]
 
@@ -19,6 +20,11 @@ def parallel(
     n_workers: int | None = None,
     timeout: float | None = None,
     debug: bool = False,
+    on_error: Any = UNSET,
+    max_failures: Any = UNSET,
+    retries: Any = UNSET,
+    backoff: Any = UNSET,
+    retry_on: Any = UNSET,
     **dec_kwargs: Any,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorate a function that processes one item, so that a call processes all of them.
@@ -35,8 +41,8 @@ def parallel(
     use_self : bool, optional
         Whether the first argument is an object that `init` and `post` may name attributes of. By
         default, if the function was defined in a class body.
-    n_workers, timeout, debug
-        As in `inbatch_parallel`.
+    n_workers, timeout, debug, on_error, max_failures, retries, backoff, retry_on
+        As in `inbatch_parallel`; what is skipped is left out of the list.
     **dec_kwargs
         Further keyword arguments for `init` and `post`.
 
@@ -60,6 +66,11 @@ def parallel(
         n_workers=n_workers,
         timeout=timeout,
         debug=debug,
+        on_error=on_error,
+        max_failures=max_failures,
+        retries=retries,
+        backoff=backoff,
+        retry_on=retry_on,
         _use_self=use_self,
         **dec_kwargs,
     )

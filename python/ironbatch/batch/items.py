@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -100,6 +100,20 @@ class ItemAccess(ComponentStorage):
                 if component is not None:
                     subset._slot_set(name, columns.take(component, positions))
         return subset
+
+    def _keep(self, positions: Sequence[int]) -> None:
+        """Leave only some of the items in the batch, in this order."""
+        indexed = np.asarray(positions, dtype=np.int64)
+        index = self.index.take(indexed)
+        if self.components is None:
+            self._data = raw_take(self.data, indexed, len(self))
+        else:
+            # What is preloaded and was not used yet will be read for the items that are left.
+            held = [(name, self._slot_get(name)) for name in self.components]
+            for name, component in held:
+                if component is not None:
+                    self._slot_set(name, columns.take(component, indexed))
+        self.index = index
 
     def _sibling(self, index: DatasetIndex) -> Self:
         """Make an empty batch of the same class, attributes, dataset and pipeline."""

@@ -24,13 +24,21 @@ class PerItem(Sequence[Any]):
         Gives the value at a position instead, anew each time.
     n : int
         Number of items.
+    index : DatasetIndex, optional
+        The items. With it, values follow items when others leave the batch.
     """
 
-    __slots__ = ("_compute", "_n", "_values")
+    __slots__ = ("_compute", "_index", "_n", "_values")
 
     def __init__(
-        self, values: Any = None, *, n: int, compute: Callable[[int], Any] | None = None
+        self,
+        values: Any = None,
+        *,
+        n: int,
+        compute: Callable[[int], Any] | None = None,
+        index: Any = None,
     ) -> None:
+        self._index = index
         self._values = values
         self._compute = compute
         self._n = n
@@ -52,14 +60,59 @@ class PerItem(Sequence[Any]):
 
     def item_values(self, batch: Any, n: int) -> PerItem:
         """Give the values to a parallel action, which unpacks them."""
-        return self
+        if n == self._n:
+            return self
+        if self._compute is not None:
+            return PerItem(n=n, compute=self._compute)
+        left = None if self._index is None else positions_left(self._index, batch.index)
+        if left is None:
+            raise ValueError(f"there are {self._n} values for the {n} items of the batch")
+        return PerItem([self._values[position] for position in left], n=n, index=batch.index)
 
     def __repr__(self) -> str:
         return f"<values of {self._n} items>"
 
 
+def positions_left(before: Any, now: Any) -> list[int] | None:
+    """Find the items of a batch among those that it was made of.
+
+    Items are told apart by what their random streams are: id, epoch and occurrence.
+
+    Parameters
+    ----------
+    before, now : DatasetIndex
+        The items at first and the items that are left.
+
+    Returns
+    -------
+    list of int or None
+        Where each item was; None if one was not there.
+    """
+    places = {key: place for place, key in enumerate(_keys(before))}
+    if len(places) < len(before):
+        return None
+    found = [places.get(key, -1) for key in _keys(now)]
+    return None if -1 in found else found
+
+
+def _keys(index: Any) -> Iterator[tuple[int, int, int]]:
+    n = len(index)
+    epochs, occurrences = index.epochs, index.occurrences
+    zeros = [0] * n
+    return zip(
+        index.origins.tolist(),
+        zeros if epochs is None else epochs.tolist(),
+        zeros if occurrences is None else occurrences.tolist(),
+        strict=True,
+    )
+
+
 class P(NamedExpression):
     """A value for each item, in a parallel action.
+
+    There is one for each item of the batch as it is then, or as it was made: when items have left
+    it, by ``on_error='skip'`` or an action that gives a smaller batch, the values of the others
+    stay with them.
 
     Parameters
     ----------
@@ -70,7 +123,8 @@ class P(NamedExpression):
     Raises
     ------
     ValueError
-        When it is evaluated, if the length is not that of the batch.
+        When it is evaluated, if the length is neither that of the batch nor that of the batch when
+        it was made.
     """
 
     def item_values(self, batch: Any, n: int) -> Any:
@@ -86,11 +140,25 @@ class P(NamedExpression):
         if getattr(values, "ndim", 1) == 0 or not hasattr(values, "__len__"):
             raise TypeError(f"{self!r} needs a sequence of {n} values, got a single one")
         if len(values) != n:
-            raise ValueError(f"{self!r} has {len(values)} values for the {n} items of the batch")
-        if hasattr(values, "iloc"):
+            values = self._of_those_left(values, batch, scope)
+        elif hasattr(values, "iloc"):
             # The labels of a table are no positions, and it iterates over its columns.
             values = [values.iloc[position] for position in range(n)]
-        return PerItem(values, n=n)
+        return PerItem(values, n=n, index=batch.index)
+
+    def _of_those_left(self, values: Any, batch: Any, scope: Scope) -> list[Any]:
+        """Give the values of the items that have not left the batch since it was made."""
+        n, first = len(batch), scope.index
+        left = None
+        if first is not None and len(values) == len(first):
+            left = positions_left(first, batch.index)
+        if left is None:
+            made = "" if first is None or len(first) == n else f", which was made of {len(first)}"
+            raise ValueError(
+                f"{self!r} has {len(values)} values for the {n} items of the batch{made}"
+            )
+        rows = values.iloc if hasattr(values, "iloc") else values
+        return [rows[position] for position in left]
 
     def _batch(self, batch: Any) -> Any:
         if batch is None:

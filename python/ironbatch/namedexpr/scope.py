@@ -40,15 +40,24 @@ class Scope:
         Whether the run yields None in the place of the batch.
     locks : list
         Locks that the batch holds, with their names.
+    index : DatasetIndex or None
+        The items that the batch was made of; some may have left it since.
+    policy : Policy or None
+        What the run does with items that fail; None when the batch has left the run.
+    kept : Kept or None
+        Records of what has failed.
     """
 
     __slots__ = (
         "discarded",
         "draws",
         "generators",
+        "index",
         "iteration",
+        "kept",
         "locks",
         "pipeline",
+        "policy",
         "position",
         "record",
         "stream_key",
@@ -79,6 +88,9 @@ class Scope:
         self.turn = ""
         self.discarded = False
         self.locks: list[tuple[Any, Any]] = []
+        self.index: Any = None
+        self.policy: Any = None
+        self.kept: Any = None
 
     def inside(self, draws: Any) -> Scope:
         """Give a copy in which random expressions draw from `draws`; this one stays as it is."""

@@ -9,8 +9,11 @@ from itertools import count
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from ironbatch.actions.failed_item import Kept
+from ironbatch.actions.policy import DEFAULT
 from ironbatch.errors import EmptyBatchSequence, SkipBatchException, StopPipeline
 from ironbatch.namedexpr import Scope
+from ironbatch.pipeline.failures import Delivered, Tally, is_dropped, run_policy
 from ironbatch.pipeline.joining import derived_key
 from ironbatch.pipeline.plan import Plan, attach
 from ironbatch.pipeline.prefetch import Prefetch, depth_of
@@ -63,7 +66,13 @@ class RunOptions:
     seed: Any = None
     ignore_exceptions: bool = False
     profile: Any = False
+    on_error: Any = "raise"
+    max_failures: Any = None
+    retries: Any = DEFAULT.retries
+    backoff: Any = DEFAULT.backoff
+    retry_on: Any = DEFAULT.retry_on
     batch_kwargs: dict[str, Any] = field(default_factory=dict)
+    sink: list[Any] | None = None
 
 
 class Run:
@@ -101,6 +110,11 @@ class Run:
         self.standing = Standing(options, origin)
         self.turns = Turns(self.standing.iteration) if self.depth else None
         self.ignore = bool(options.ignore_exceptions)
+        self.policy = run_policy(options)
+        self.tally = Tally(self.policy, options.sink if self.feeds else None)
+        # What failed upstream: from there since the latest task, and by ticket.
+        self.fed: list[Kept] = []
+        self.upstream: dict[int, list[Kept]] = {}
         self.total: int | None = None
         self.recorder = self._make_recorder()
         if pipeline.rebatched is None:
@@ -114,7 +128,9 @@ class Run:
             self.dataset = None
             feeding = None if self.recorder is None else self.recorder.feeding()
             below = pipeline.rebatched.run(
-                replace(options, profile=feeding), self.owner, origin and origin.below
+                replace(options, profile=feeding, sink=self.fed),
+                self.owner,
+                origin and origin.below,
             )
             self.standing.stands_on(below.standing, origin)
             self.source = pipeline.rebatched.batches(below, self.owner, origin, self.standing)
@@ -175,6 +191,9 @@ class Run:
         else:
             rank, world = self.owner.shard_of
             for ticket, items, part in standing.joined(tickets, self.source):
+                if self.fed:
+                    self.upstream[ticket] = self.fed[:]
+                    self.fed.clear()
                 yield ticket, items * world + rank, part
 
     def work(self, task: tuple[int, int, Any]) -> tuple[Any, BatchRecord | None]:
@@ -187,27 +206,40 @@ class Run:
             record = scope.record = self.recorder.record(ticket)
             if self.turns is not None:
                 scope.turns = TimedTurns(self.turns, record)
+        scope.policy = self.policy
+        outcome: Any
+        failed: Exception | None = None
         try:
             if self.remote is not None:
-                return self._send_out(self.remote, part, scope), record
-            return self._carry_out(part, scope), record
+                outcome = self._send_out(self.remote, part, scope)
+            else:
+                outcome = self._carry_out(part, scope)
         except (StopPipeline, RunClosedError):
             self._end_with(ticket)
-            return STOPPED, record
+            outcome = STOPPED
         except SkipBatchException:
-            return SKIPPED, record
-        except Exception:
-            if self.ignore:
-                return SKIPPED, record
-            self._end_with(ticket)
-            raise
+            outcome = SKIPPED
+        except Exception as error:
+            outcome = SKIPPED
+            if not is_dropped(error, scope, self.ignore):
+                self._end_with(ticket)
+                if scope.kept is None or not scope.kept.records:
+                    raise
+                failed = error
         finally:
+            # From now on the batch is on its own.
+            scope.policy = None
             for _, lock in reversed(scope.locks):
                 lock.release()
             if self.turns is not None:
                 self.turns.end(ticket)
             if record is not None:
                 record.finish()
+        if scope.kept is not None or self.upstream:
+            for kept in self.upstream.pop(ticket, ()):
+                scope.kept = kept.joined(scope.kept)
+            outcome = Delivered(outcome, scope.kept, failed)
+        return outcome, record
 
     def _end_with(self, ticket: int) -> None:
         """Keep batches after this one from changing what they share: nobody will see them."""
@@ -219,11 +251,13 @@ class Run:
         if record is not None and self.dataset is not None:
             record.enter("")
         if self.dataset is not None:
+            scope.index = part
             batch = self.dataset.create_batch(part, **self.options.batch_kwargs)
         else:
             batch = part
             # Whoever has drawn from it, in a process or here, goes on with numbers of this part.
             batch.__dict__.pop("_generator", None)
+            scope.index = part.index
         attach(batch, scope)
         if record is not None:
             record.made(batch, timed=self.dataset is not None)
@@ -232,7 +266,8 @@ class Run:
 
     def _send_out(self, remote: Remote, part: Any, scope: Scope) -> Any:
         """Have a worker process make the batch; carry out the last steps here, in order."""
-        batch, scope.discarded, away = remote.make(scope.ticket, scope.position, part)
+        scope.index = part
+        batch, scope.discarded, away = remote.make(scope, part)
         first = remote.first_at_home
         if scope.record is not None:
             scope.record.away = away
@@ -259,6 +294,24 @@ class Run:
             results = map(self.work, self.tasks())
         return self._consume(results, prefetch)
 
+    def _seen(self, ahead: bool) -> int:
+        """Give how many items the consumer has seen, with those of the batch that it gets next."""
+        standing = self.standing
+        course = standing.course
+        if course is not None:
+            items = course.at(standing.iteration + ahead).items - course.start.items
+            return items // course.world
+        mark: Any = standing.marks[0] if ahead and standing.marks else standing.now
+        return mark.items - (0 if self.origin is None else self.origin.items)
+
+    def _take_rest(self) -> None:
+        """Count what has failed upstream after the last batch that came from there."""
+        for kept in self.fed:
+            self.tally.keep(kept)
+        if self.tally.records:
+            self.tally.seen = self._seen(False)
+            self.tally.check()
+
     def _consume(self, results: Iterator[Any], prefetch: Prefetch | None) -> Iterator[Any]:
         recorder, progress, standing = self.recorder, self.progress, self.standing
         owner, feeds = self.owner, self.feeds
@@ -278,6 +331,8 @@ class Run:
             for batch, record in results:
                 if recorder is not None:
                     recorder.received(record)
+                if type(batch) is Delivered:
+                    batch = self.tally.take(batch, self._seen(batch.outcome is not STOPPED))
                 if batch is STOPPED:
                     break
                 standing.iteration += 1
@@ -296,8 +351,10 @@ class Run:
                 batch = None
                 if recorder is not None:
                     recorder.asked()
+            self._take_rest()
             if not feeds:
                 owner.after.run(owner)
+            self.tally.finish()
         except BaseException as error:
             # A consumer that leaves is no failure.
             success = isinstance(error, GeneratorExit)

@@ -13,9 +13,12 @@ from functools import reduce
 from importlib import import_module
 from typing import Any, NoReturn
 
+from ironbatch.actions.failed_item import Kept
+from ironbatch.actions.policy import Policy
 from ironbatch.batch.copies import Copying
-from ironbatch.errors import ActionError
+from ironbatch.errors import ActionError, SkipBatchException, StopPipeline
 from ironbatch.namedexpr import Scope
+from ironbatch.pipeline.failures import is_dropped
 from ironbatch.pipeline.joining import joined_in
 from ironbatch.pipeline.models import Models
 from ironbatch.pipeline.plan import Plan, attach
@@ -79,6 +82,10 @@ class Maker:
         For the constructor of the batches.
     timed : int
         Whether steps are timed, and from 2 on, functions too.
+    policy : Policy
+        What the run does with items that fail.
+    ignore : bool
+        Whether it drops any batch that fails.
     """
 
     def __init__(
@@ -89,6 +96,8 @@ class Maker:
         stream_key: tuple[int, int],
         batch_kwargs: dict[str, Any],
         timed: int,
+        policy: Policy,
+        ignore: bool,
     ) -> None:
         self.pipeline = pipeline
         self.dataset = dataset
@@ -96,6 +105,8 @@ class Maker:
         self.stream_key = stream_key
         self.batch_kwargs = batch_kwargs
         self.timed = timed
+        self.policy = policy
+        self.ignore = ignore
         self.plan: Plan | None = None
 
     def _planned(self) -> Plan:
@@ -114,8 +125,9 @@ class Maker:
         Returns
         -------
         tuple
-            The record or None, whether the batch is discarded, and what `put_together`
-            takes, None for a batch that is not wanted.
+            The record or None, what has failed or None, whether the batch is discarded, and what
+            `put_together` takes, None for a batch that is not wanted; or the record, what has
+            failed, and the exception.
         """
         plan = self._planned()
         scope = Scope(self.pipeline, ticket + 1, self.total, position, self.stream_key)
@@ -124,7 +136,8 @@ class Maker:
         try:
             if record is not None:
                 record.enter("")
-            view = self._view(place)
+            view = scope.index = self._view(place)
+            scope.policy = self.policy
             batch = self.dataset.create_batch(view, **self.batch_kwargs)
             attach(batch, scope)
             if record is not None:
@@ -133,12 +146,17 @@ class Maker:
             if record is not None:
                 record.finish(batch)
             if scope.discarded and not wanted:
-                return record, True, None
-            return record, scope.discarded, _taken_apart(batch, view, self.dataset)
+                return record, _packed(scope.kept), True, None
+            parts = _taken_apart(batch, view, self.dataset)
+            return record, _packed(scope.kept), scope.discarded, parts
         except Exception as error:
+            if not isinstance(error, SkipBatchException | StopPipeline) and is_dropped(
+                error, scope, self.ignore
+            ):
+                error = SkipBatchException()
             if record is not None:
                 record.finish(batch)
-            return record, _portable(error)
+            return record, _packed(scope.kept), _portable(error)
 
     def _view(self, place: Any) -> Any:
         if not isinstance(place, dict):
@@ -151,6 +169,14 @@ class Maker:
 def make_batch(maker: Maker, task: tuple[Any, ...]) -> tuple[Any, ...]:
     """Make one batch, in a worker process."""
     return maker.make(*task)
+
+
+def _packed(kept: Kept | None) -> Any:
+    if kept is None:
+        return None
+    from ironbatch.targets.processes.segments import dumper
+
+    return kept.packed(dumper())
 
 
 def _portable(error: Exception) -> tuple[Any, str]:

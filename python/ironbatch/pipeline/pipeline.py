@@ -13,6 +13,7 @@ from ironbatch.namedexpr import NamedExpression
 from ironbatch.pipeline import builtin  # noqa: F401 - registers the built-in steps
 from ironbatch.pipeline.adding import Adding
 from ironbatch.pipeline.chain_text import chain_text
+from ironbatch.pipeline.failures import Failures
 from ironbatch.pipeline.known import class_after, class_before, first_class
 from ironbatch.pipeline.model_steps import ModelSteps
 from ironbatch.pipeline.models import Models
@@ -78,6 +79,7 @@ class Pipeline(ModelSteps, Adding):
         proba: Any = None,
         repeat: Any = None,
     ) -> None:
+        self.failures = Failures()
         self.profile = None
         self.run_time = None
         self._later = None

@@ -16,6 +16,8 @@ from functools import cached_property
 from typing import Any
 
 from ironbatch._core import BatchBase
+from ironbatch.actions.failed_item import Kept
+from ironbatch.errors import SkipBatchException, StopPipeline
 from ironbatch.namedexpr import NamedExpression, Scope, evaluate, has_expression
 from ironbatch.pipeline.joining import with_joins
 from ironbatch.pipeline.save import is_private, save_output
@@ -378,7 +380,7 @@ class Plan:
                     batch = adopt(result, batch, scope, step)
                     attributes = batch.__dict__
         except Exception as error:
-            _explain(error, step, scope)
+            _explain(error, step, scope, batch)
             raise
         return batch
 
@@ -402,7 +404,7 @@ class Plan:
                     batch = adopt(result, batch, scope, step)
                     attributes = batch.__dict__
         except Exception as error:
-            _explain(error, step, scope)
+            _explain(error, step, scope, batch)
             raise
         return batch
 
@@ -417,7 +419,11 @@ def _with_batches(step: Step, path: str, pipelines: tuple[Any, ...]) -> Step:
     return replace(step, args=(*step.args[:own], *batches, *step.args[own:]))
 
 
-def _explain(error: Exception, step: PlannedStep, scope: Scope) -> None:
+def _explain(error: Exception, step: PlannedStep, scope: Scope, batch: Any) -> None:
+    if not isinstance(error, SkipBatchException | StopPipeline):
+        kept = Kept.of(scope)
+        if kept.failed_in is None:
+            kept.failed_in = step.name, step.path, batch.index
     note = f"in action {step.name!r} (step {step.path}) of batch {scope.iteration}"
     if not any(old.startswith("in action ") for old in getattr(error, "__notes__", ())):
         error.add_note(note)

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ironbatch.actions.failed_item import Kept
 from ironbatch.errors import WorkerDiedError
 from ironbatch.pipeline.joining import travelling
 from ironbatch.pipeline.maker import DatasetLostError, Maker, make_batch, place_of, put_together
@@ -103,6 +104,8 @@ class Remote:
         self.total = run.total
         self.batch_kwargs = run.options.batch_kwargs
         self.timed = 0 if run.recorder is None else run.recorder.level
+        self.policy = run.policy
+        self.ignore = run.ignore
         self.steps = pipeline.steps
         batch_class = getattr(self.dataset, "batch_class", None)
         if batch_class is None:
@@ -130,7 +133,16 @@ class Remote:
         self.stream_key = stream_key
         _send_anew_if_changed(self.dataset)
         twin = self._travelling()
-        maker = Maker(twin, self.dataset, self.total, stream_key, self.batch_kwargs, self.timed)
+        maker = Maker(
+            twin,
+            self.dataset,
+            self.total,
+            stream_key,
+            self.batch_kwargs,
+            self.timed,
+            self.policy,
+            self.ignore,
+        )
         try:
             message: Any = (make_batch, [(0, maker)], {})
             packed = pack(message, dumps_with_datasets(datasets))
@@ -179,8 +191,8 @@ class Remote:
                 return part
         return self.owner
 
-    def make(self, ticket: int, position: int, view: Any) -> tuple[Any, bool, Any]:
-        """Have a worker make one batch.
+    def make(self, scope: Any, view: Any) -> tuple[Any, bool, Any]:
+        """Have a worker make one batch; what failed there is noted in the scope.
 
         Returns
         -------
@@ -198,16 +210,18 @@ class Remote:
         """
         wanted = self.first_at_home < len(self.steps)
         place = place_of(view, self.dataset.index)
-        task = (ticket, position, place, wanted)
+        task = (scope.ticket, scope.position, place, wanted)
         while True:
             definition = self.definition
             if definition is None:
                 raise RuntimeError("the run was not prepared")
             try:
-                record, *rest = self._ask(definition, ticket, task, view)
+                record, kept, *rest = self._ask(definition, scope.ticket, task, view)
                 break
             except _UnknownThereError as error:
                 self._send_by_value(definition, error)
+        if kept is not None:
+            scope.kept = Kept.unpacked(kept)
         if len(rest) == 1:
             raise self._error(*rest[0])
         discarded, parts = rest

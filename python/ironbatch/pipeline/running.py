@@ -10,10 +10,12 @@ from typing import Any, Self
 import numpy as np
 
 from ironbatch._core import BatchBase
+from ironbatch.actions.policy import DEFAULT
 from ironbatch.index.iteration import refuse_misspelt
 from ironbatch.namedexpr import Scope, eval_expr
 from ironbatch.pipeline.declarations import Declarations
 from ironbatch.pipeline.executor import Run, RunOptions
+from ironbatch.pipeline.failures import Tally
 from ironbatch.pipeline.plan import Plan, attach
 from ironbatch.pipeline.profile import Profile
 from ironbatch.pipeline.profiled import Profiled
@@ -25,7 +27,7 @@ __all__ = ["Running"]
 _PLACES = ("batch_size", "shuffle", "n_iters", "n_epochs", "drop_last", "prefetch", "target")
 """Arguments of a run by position."""
 
-_OPTIONS = frozenset(f.name for f in fields(RunOptions)) - {"batch_kwargs"}
+_OPTIONS = frozenset(f.name for f in fields(RunOptions)) - {"batch_kwargs", "sink"}
 _ENDLESS = "the run never ends: it has neither n_iters nor n_epochs"
 
 
@@ -71,6 +73,18 @@ class Running(Resumable, Profiled, Declarations):
             Seed of the random numbers of actions; that of `shuffle` by default.
         ignore_exceptions : bool
             Drop batches whose actions fail.
+        on_error : {'raise', 'skip', 'collect'} or object
+            What becomes of items that fail in an action: they end the run, leave their batch,
+            leave it and are raised together at the end, or have their results replaced by this
+            value; see `ironbatch.actions.on_error`. What an action says itself wins.
+        max_failures : int or float, optional
+            How many items, or which share of them, may fail before the run ends.
+        retries : int
+            How often an item is tried again after an error of input or output.
+        backoff : float
+            Seconds before the first repetition; doubled before each further one.
+        retry_on : type or tuple of type
+            After which exceptions an item is tried again; `OSError` by default.
         profile : bool, 2 or 'detailed'
             Measure where the time goes, see `report`, `trace`, `profile_info` and the attribute
             `profile`; with 2 or 'detailed' functions are timed too, by `cProfile`.
@@ -89,6 +103,10 @@ class Running(Resumable, Profiled, Declarations):
         ValueError, TypeError
             At the call, if an argument is wrong, or if a step that processes cannot share is
             followed by an action under ``target='mpc'``.
+        TooManyFailuresError
+            If more has failed than `max_failures` allows.
+        ExceptionGroup
+            At the end, of all that has failed, with ``on_error='collect'``.
         WorkerDiedError
             If a worker process ends while it makes a batch; the message names its first item.
 
@@ -212,6 +230,7 @@ class Running(Resumable, Profiled, Declarations):
         self._random = np.random.Generator(
             np.random.SFC64(np.random.SeedSequence(list(run.stream_key)))
         )
+        self.failures = run.tally.records
         self.variables.start_run(self)
         return run
 
@@ -267,12 +286,22 @@ class Running(Resumable, Profiled, Declarations):
 
             key = stream_key(seed)
         scope = Scope(self, iteration or 1, None, 0, key)
+        scope.index = batch.index
+        scope.policy = DEFAULT
         attach(batch, scope)
+        tally = Tally(DEFAULT)
+        self.failures = tally.records
         try:
             result = Plan(self).execute(batch, scope)
         finally:
+            scope.policy = None
+            if scope.kept is not None:
+                tally.seen = len(scope.index)
+                tally.keep(scope.kept)
             for _, lock in reversed(scope.locks):
                 lock.release()
+        tally.check()
+        tally.finish()
         if notifier is not None:
             notifier.update(pipeline=self, batch=result)
         return None if scope.discarded else result
