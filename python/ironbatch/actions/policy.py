@@ -51,8 +51,9 @@ class Replacement:
     ...     if word == 'b':
     ...         raise ValueError(word)
     ...     return word.upper()
-    >>> batch.apply_parallel(upper, src='text', dst='upper', target='for',
-    ...                      on_error=ironbatch.Replacement('skip')).upper.tolist()
+    >>> batch = batch.apply_parallel(upper, src='text', dst='upper', target='for',
+    ...                              on_error=ironbatch.Replacement('skip'))
+    >>> list(batch.upper)
     ['A', 'skip']
     """
 

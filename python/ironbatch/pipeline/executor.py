@@ -302,7 +302,7 @@ class Run:
             items = course.at(standing.iteration + ahead).items - course.start.items
             return items // course.world
         mark: Any = standing.marks[0] if ahead and standing.marks else standing.now
-        return mark.items - (0 if self.origin is None else self.origin.items)
+        return int(mark.items) - (0 if self.origin is None else self.origin.items)
 
     def _take_rest(self) -> None:
         """Count what has failed upstream after the last batch that came from there."""
