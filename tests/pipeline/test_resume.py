@@ -462,6 +462,19 @@ def test_a_pipeline_that_is_pickled_keeps_what_was_loaded():
     assert again.next_batch().indices[0] == 4
 
 
+def test_what_is_made_of_the_pipeline_goes_on_too():
+    run = make().p
+    run.next_batch(4)
+    again = make().p.load_state_dict(run.state_dict())
+    assert next((again << {"a": 1}).gen_batch()).indices[0] == 4
+    assert next(again.shard(1, 2).gen_batch()).indices[0] == 8
+    with pytest.raises(ValueError, match=r"another pipeline: it has no step 0\.add"):
+        again.add(1).gen_batch(4)
+    with pytest.raises(ValueError, match="a dataset of 10 items"):
+        (make(9) >> again).gen_batch(4)
+    assert next(again.add(1).reset().gen_batch(4)).indices[0] == 0
+
+
 def test_what_is_prefetched_does_not_count():
     run = make(100).p
     batches = run.gen_batch(4, prefetch=6)

@@ -110,6 +110,7 @@ class Pipeline(ModelSteps, Adding):
             self.rebatched = pipeline.rebatched
             self._later = pipeline._later
             self.shard_of = pipeline.shard_of
+            self._pending = pipeline._pending
             self.variables = pipeline.variables.copy(self)
             self.variables.strict = strict or pipeline.variables.strict
         if proba is not None or repeat is not None:
@@ -200,6 +201,7 @@ class Pipeline(ModelSteps, Adding):
             *(n for n in other.namespaces if n not in self.namespaces),
         )
         result._later = self._later or other._later
+        result._pending = self._pending or other._pending
         return result
 
     def __add__(self, other: Any) -> Self:

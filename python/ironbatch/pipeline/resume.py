@@ -71,7 +71,9 @@ class Resumable:
         repeated as they were; what does not change the batches, such as `prefetch`, `target` or
         `bar`, may be given freely. The batches are the very ones that the other run would have
         made, and no action is called for those before. `before` and `after` are carried out as in
-        any run, and the run after that starts anew. `reset` forgets the state.
+        any run, and the run after that starts anew. `reset` forgets the state. A pipeline that is
+        made of this one by `shard` or ``<<`` goes on too; one with other steps is refused when it
+        runs.
 
         Parameters
         ----------
@@ -176,7 +178,9 @@ class Resumable:
         """Fill in the arguments of the run that goes on; None if none does."""
         if self._pending is None:
             return None
-        from ironbatch.pipeline.state import origin_of, take_over
+        from ironbatch.pipeline.state import check, origin_of, take_over
 
+        # Steps or a dataset may have come since.
+        check(self._pending, self)
         take_over(self._pending, options, batch_kwargs)
         return origin_of(self._pending)

@@ -24,8 +24,8 @@ STREAMS = {"name": "Philox4x64-10", "version": 1}
 DECIDES = ("batch_size", "shuffle", "seed", "n_iters", "n_epochs", "drop_last")
 """Arguments that decide which batches a run makes."""
 
-REMEMBERED = ("ignore_exceptions",)
-"""Arguments that a run goes on with unless others are given."""
+REMEMBERED = ("ignore_exceptions", "on_error", "max_failures", "retries", "backoff")
+"""Arguments that a run goes on with, if they are plain values, unless others are given."""
 
 
 def state_of(pipeline: Any, standing: Standing) -> dict[str, Any]:
@@ -33,7 +33,9 @@ def state_of(pipeline: Any, standing: Standing) -> dict[str, Any]:
     rank, world = pipeline.shard_of
     written = _written(standing, standing.now)
     for name in REMEMBERED:
-        written["run"][name] = _plain(getattr(standing.options, name))
+        value = _plain(getattr(standing.options, name, None))
+        if value is not None and not isinstance(value, dict):
+            written["run"][name] = value
     state: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
