@@ -470,3 +470,8 @@ def test_a_mode_that_a_value_has_no_method_for_is_an_error(batch):
     assert "while storing to B.labels" in caught.value.__notes__
     with pytest.raises(AttributeError, match="update"):
         V("x").update(3, batch=batch)
+
+
+def test_eval_expr_takes_a_pipeline_and_an_iteration():
+    pipeline = Pipeline().init_variable("x", 7)
+    assert eval_expr([V("x"), I()], pipeline=pipeline, iteration=4) == [7, 4]

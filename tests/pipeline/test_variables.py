@@ -1,5 +1,6 @@
 import pickle
 import random
+import threading
 import time
 from collections import Counter, OrderedDict, defaultdict, deque
 from enum import Enum
@@ -244,3 +245,34 @@ def test_updates_arrive_in_order_whatever_takes_how_long(dataset, prefetch):
         expected = expected * 3 + item
     assert pipeline.v("sum") == expected
     assert sorted(log) == sorted([*range(10)] * 4)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("lock", [True, False])
+def test_changes_take_a_lock_if_the_variable_has_one(lock):
+    inside = []
+    most = []
+
+    class Slow:
+        def append(self, value):
+            inside.append(value)
+            time.sleep(0.05)
+            most.append(len(inside))
+            inside.remove(value)
+
+    pipeline = Pipeline().init_variable("slow", Slow(), lock=lock)
+    threads = [
+        threading.Thread(target=pipeline.set_variable, args=("slow", number), kwargs={"mode": "a"})
+        for number in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (max(most) == 1) is lock
+
+
+@pytest.mark.parametrize("clear", [True, False])
+def test_the_config_is_kept_or_cleared(clear):
+    pipeline = Pipeline(config={"a/b": 1, "c": 2}).set_config({"a/x": 3}, clear=clear)
+    assert pipeline.config == ({"a": {"x": 3}} if clear else {"a": {"b": 1, "x": 3}, "c": 2})

@@ -321,3 +321,19 @@ def test_pickle_and_repr():
         f"normalization_stats={STATS}, expect_nan=True)"
     )
     assert repr(Normalizer(np.subtract)) == "Normalizer(subtract)"
+
+
+@pytest.mark.parametrize("value", [0.1, -0.1, 1e-30, 1e30, 3, 0.7])
+@pytest.mark.parametrize("n", [1, 3, 1000])
+@pytest.mark.parametrize("mode", ["mean", "std", "meanstd", "minmax"])
+def test_equal_values_whose_mean_is_rounded_are_only_shifted(value, n, mode):
+    values = np.full(n, value)
+    normalizer = Normalizer(mode)
+    found, stats = normalizer.normalize(values, return_stats=True)
+    assert np.array_equal(found, values if mode == "std" else np.zeros(n))
+    assert np.array_equal(normalizer.denormalize(found, stats), values)
+
+
+def test_values_that_differ_little_are_scaled_all_the_same():
+    values = 1 + np.array([0, 1, 2, 3]) * 1e-12
+    assert np.allclose(Normalizer().normalize(values).std(), 1, rtol=1e-3)

@@ -221,3 +221,22 @@ def test_pickle_and_repr():
     assert repr(clone) == (
         "Quantizer((0.0, 1.0), clip=False, center=True, mean=3.0, dtype='uint8')"
     )
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16"])
+@pytest.mark.parametrize("ranges", [(-1, 1), (0, 1e-30), (1e6, 1e6 + 1), (-1e30, 5)])
+@pytest.mark.parametrize("mean", [None, 2.0])
+def test_values_of_codes_have_these_codes(dtype, ranges, mean):
+    if mean is not None:
+        ranges = (-1, 5)
+    quantizer = Quantizer(ranges, center=mean is not None, mean=mean, dtype=dtype)
+    limits = np.iinfo(dtype)
+    codes = np.arange(limits.min + 1, limits.max + 1).astype(dtype)
+    values = quantizer.dequantize(codes)
+    assert np.array_equal(quantizer.quantize(values), codes)
+
+
+def test_values_are_of_float32_where_that_tells_them_apart():
+    codes = np.arange(-127, 128, dtype=np.int8)
+    assert Quantizer((-1, 1)).dequantize(codes).dtype == np.float32
+    assert Quantizer((1e6, 1e6 + 1)).dequantize(codes).dtype == np.float64

@@ -188,8 +188,8 @@ class Variables:
         self._look_up(name, False, None, pipeline).set(value)
 
     def guard_of(self, name: Hashable) -> Any:
-        """Give the lock of a variable: what read-modify-write has to hold."""
-        return self._look_up(name, False, None, None).guard or self._guard
+        """Give the lock of a variable, which read-modify-write has to hold; None if it has none."""
+        return self._look_up(name, False, None, None).guard
 
     def delete(self, name: Hashable) -> None:
         """Remove a variable.

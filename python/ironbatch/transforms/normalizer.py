@@ -281,7 +281,12 @@ class Normalizer:
             "min": np.min,
             "max": np.max,
         }
-        return {name: float(compute[name](known)) for name in names}
+        found = {name: float(compute[name](known)) for name in names}
+        # The mean of equal values may be rounded away from them, and their deviation from 0.
+        rounded = abs(found.get("mean", known.flat[0])) * 1e-6
+        if found.get("std", 0) <= rounded and known.min() == known.max():
+            found.update({name: {"std": 0.0}.get(name, float(known.flat[0])) for name in names})
+        return found
 
     def _known(self, values: Values) -> Values:
         return values[~np.isnan(values)] if self.expect_nan else values

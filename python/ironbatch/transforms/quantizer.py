@@ -25,7 +25,7 @@ class Quantizer:
     ==================  =====================================  =======================
 
     Values within the range come back with an error of at most half a bin, and codes survive
-    ``quantize(dequantize(codes))`` unchanged, as long as float32 can tell the bins apart.
+    ``quantize(dequantize(codes))`` unchanged.
 
     Parameters
     ----------
@@ -99,13 +99,18 @@ class Quantizer:
         self.bins = np.linspace(low, high, self._n_bins + 1)
         middles = (self.bins[:-1] + self.bins[1:]) / 2
         self._shift = float(mean) if center and mean is not None else 0.0
-        values = (np.concatenate([[low], middles, [high]]) + self._shift).astype(np.float32)
+        exact = np.concatenate([[low], middles, [high]]) + self._shift
+        values: npt.NDArray[Any] = exact.astype(np.float32)
         # Rounding to float32 may move the ends to the other side, where another code holds.
         if float(values[-1]) - self._shift < high:
             values[-1] = np.nextafter(values[-1], np.float32(np.inf))
         if not clip and float(values[0]) - self._shift >= low:
             values[0] = np.nextafter(values[0], np.float32(-np.inf))
         self._values = values
+        codes = np.arange(1, self._n_bins + 2) + self._lowest
+        if not np.array_equal(self.quantize(values[1:]), codes):
+            # Bins far from 0 may be narrower than the step from one float32 to the next.
+            self._values = exact
 
     def quantize(self, array: npt.ArrayLike, copy: bool = True) -> npt.NDArray[Any]:
         """Replace values by codes.
@@ -153,7 +158,7 @@ class Quantizer:
         """Call `quantize`."""
         return self.quantize(array, copy)
 
-    def dequantize(self, array: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    def dequantize(self, array: npt.ArrayLike) -> npt.NDArray[Any]:
         """Replace codes by the values they stand for.
 
         Parameters
@@ -164,7 +169,8 @@ class Quantizer:
         Returns
         -------
         numpy.ndarray
-            Values, float32, of the same shape.
+            Values of the same shape: float32, or float64 where float32 cannot tell the codes
+            apart.
 
         Raises
         ------
