@@ -9,6 +9,7 @@ import numpy as np
 
 from ironbatch import components as columns
 from ironbatch.actions.action import action
+from ironbatch.actions.policy import UNSET, given_settings
 from ironbatch.batch.merge import merge_batches
 from ironbatch.batch.names import chosen_names, component_names
 from ironbatch.batch.parallel import Parallel
@@ -295,6 +296,11 @@ class Batch(Parallel):
         dst: str | Sequence[str] | None = None,
         *,
         components: str | Sequence[str] | None = None,
+        on_error: Any = UNSET,
+        max_failures: Any = UNSET,
+        retries: Any = UNSET,
+        backoff: Any = UNSET,
+        retry_on: Any = UNSET,
         **kwargs: Any,
     ) -> Self:
         """Read components from memory or files.
@@ -308,6 +314,10 @@ class Batch(Parallel):
             Name of a format (`ironbatch.formats.names`); None is memory.
         dst, components : str or sequence of str, optional
             Which components to read; either, not both. New names are added.
+        on_error, max_failures, retries, backoff, retry_on : optional
+            What becomes of items whose files cannot be read, and whether they are tried again:
+            `ironbatch.actions.on_error`. A replacement takes the place of an item in each
+            component; a mapping has one for each.
         **kwargs
             Options of the format.
 
@@ -324,7 +334,14 @@ class Batch(Parallel):
         """
         from ironbatch.formats import load_into
 
-        load_into(self, src, fmt, dst, components=components, **kwargs)
+        settings = given_settings(
+            on_error=on_error,
+            max_failures=max_failures,
+            retries=retries,
+            backoff=backoff,
+            retry_on=retry_on,
+        )
+        load_into(self, src, fmt, dst, components=components, settings=settings, **kwargs)
         return self
 
     @action
@@ -333,6 +350,12 @@ class Batch(Parallel):
         dst: Any = None,
         fmt: str | None = None,
         components: str | Sequence[str] | None = None,
+        *,
+        on_error: Any = UNSET,
+        max_failures: Any = UNSET,
+        retries: Any = UNSET,
+        backoff: Any = UNSET,
+        retry_on: Any = UNSET,
         **kwargs: Any,
     ) -> Self:
         """Write components to memory or files.
@@ -349,6 +372,9 @@ class Batch(Parallel):
             Name of a format (`ironbatch.formats.names`); None is memory.
         components : str or sequence of str, optional
             Which components; all by default.
+        on_error, max_failures, retries, backoff, retry_on : optional
+            What becomes of items whose files cannot be written, as for `load`; with a replacement
+            they stay in the batch.
         **kwargs
             Options of the format.
 
@@ -361,7 +387,14 @@ class Batch(Parallel):
         """
         from ironbatch.formats import dump_from
 
-        dump_from(self, dst, fmt, components, **kwargs)
+        settings = given_settings(
+            on_error=on_error,
+            max_failures=max_failures,
+            retries=retries,
+            backoff=backoff,
+            retry_on=retry_on,
+        )
+        dump_from(self, dst, fmt, components, settings=settings, **kwargs)
         return self
 
     @action

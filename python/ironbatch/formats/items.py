@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ironbatch import components as columns
 from ironbatch.formats.atomic import replacing
 from ironbatch.formats.base import ComponentNames, Format
+from ironbatch.formats.failing import failing
 from ironbatch.formats.locations import item_paths, make_folders, unique_targets
 from ironbatch.formats.native import component_of
 
@@ -119,7 +120,7 @@ def write_items(
     chosen = [paths[position] for position in positions]
     named = [ids[position] for position in positions]
     values = [items[position] for position in positions]
-    _in_threads(write_one, chosen, named, chosen, values)
+    _in_threads(write_one, chosen, named, chosen, values, positions=positions)
 
 
 def _in_threads(
@@ -127,12 +128,15 @@ def _in_threads(
     paths: Sequence[str],
     ids: Sequence[Hashable],
     *arguments: Sequence[Any],
+    positions: Sequence[int] | None = None,
 ) -> list[Any]:
     from ironbatch.targets import Calls, run
 
     results = run("threads", function, Calls(len(paths), arguments))
-    for item, path, result in zip(ids, paths, results, strict=True):
-        if isinstance(result, BaseException):
-            result.add_note(f"item {item!r}, file {path}")
-            raise result
+    failed = {at: result for at, result in enumerate(results) if isinstance(result, Exception)}
+    for at, error in failed.items():
+        error.add_note(f"item {ids[at]!r}, file {paths[at]}")
+    if failed:
+        placed = {at if positions is None else positions[at]: one for at, one in failed.items()}
+        raise failing(failed[min(failed)], min(placed), placed, complete=True)
     return results

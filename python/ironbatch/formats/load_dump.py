@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ironbatch.actions.on_error import whole_failures
+from ironbatch.actions.policy import policy_of
 from ironbatch.errors import ComponentError
 from ironbatch.formats.registry import get
 
@@ -22,6 +24,7 @@ def load_into(
     dst: Any = None,
     *,
     components: Any = None,
+    settings: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> None:
     """Load components into a batch.
@@ -38,6 +41,8 @@ def load_into(
     dst, components : str or sequence of str, optional
         Names of components, all those of the batch by default. Tables also take a mapping from
         component to column or columns.
+    settings : mapping, optional
+        What becomes of items that fail: keywords of `ironbatch.actions.on_error`.
     **options
         What the format understands.
 
@@ -65,7 +70,30 @@ def load_into(
         src = as_one(src, wanted)
     if columns is not None:
         options["columns"] = columns
-    loaded = chosen.load(batch, src, names, **options)
+    policy = policy_of(batch, settings)
+    if policy.kind == "raise" and not policy.retries:
+        with whole_failures(batch, policy, settings or {}, "load"):
+            _store(batch, chosen.load(batch, src, names, **options))
+        return
+    from ironbatch.formats.tolerant import attempt_all, filled, part_of
+
+    n = len(batch)
+    with whole_failures(batch, policy, settings or {}, "load"):
+        loaded, settled, sound = attempt_all(
+            batch, "load", policy, lambda part: chosen.load(part, src, names, **options), part_of
+        )
+        if policy.kind == "replace" and len(sound) < n:
+            found = loaded or dict.fromkeys(names)
+            loaded = {
+                name: filled(component, name, policy.value, sound, n)
+                for name, component in found.items()
+            }
+        _store(batch, loaded)
+    if settled.late is not None:
+        raise settled.late
+
+
+def _store(batch: Batch, loaded: Mapping[str | None, Any]) -> None:
     for name, component in loaded.items():
         if name is None:
             batch._data = component
@@ -78,6 +106,8 @@ def dump_from(
     dst: Any = None,
     fmt: str | None = None,
     components: Any = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> None:
     """Dump components of a batch.
@@ -92,6 +122,8 @@ def dump_from(
         Name of a format; None for data in memory.
     components : str or sequence of str, optional
         Which components, all by default.
+    settings : mapping, optional
+        What becomes of items that fail, as for `load_into`.
     **options
         What the format understands.
 
@@ -110,7 +142,23 @@ def dump_from(
                 f"there is no component {name!r} to dump; the batch has "
                 f"{', '.join(map(repr, batch.components or ())) or 'none'}"
             )
-    chosen.dump(batch, dst, names, **options)
+    policy = policy_of(batch, settings)
+    if policy.kind == "raise" and not policy.retries:
+        with whole_failures(batch, policy, settings or {}, "dump"):
+            chosen.dump(batch, dst, names, **options)
+        return
+    from ironbatch.formats.tolerant import attempt_all
+
+    with whole_failures(batch, policy, settings or {}, "dump"):
+        _, settled, _ = attempt_all(
+            batch,
+            "dump",
+            policy,
+            lambda part: chosen.dump(part, dst, names, **options),
+            lambda whole, positions: whole._subset(positions),
+        )
+    if settled.late is not None:
+        raise settled.late
 
 
 def _names(batch: Batch, wanted: Any) -> ComponentNames:

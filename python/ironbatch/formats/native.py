@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ironbatch import _core
 from ironbatch import components as columns
 from ironbatch.errors import ComponentError, FormatError
+from ironbatch.formats.failing import failing
 
 if TYPE_CHECKING:
     from ironbatch.batch.batch import Batch
@@ -88,11 +89,12 @@ _Memory: TypeAlias = tuple[
 def _error(failure: BaseException, ids: Sequence[Hashable], positions: Sequence[int]) -> Exception:
     """Make what users see of a failure: which item, which file, what is wrong."""
     position, kind, errno, message = failure.args
-    item = ids[positions[position]]
+    position = positions[position]
+    item = ids[position]
     if kind == "io":
-        return OSError(errno, f"{os.strerror(errno)} (item {item!r})", message)
+        return failing(OSError(errno, f"{os.strerror(errno)} (item {item!r})", message), position)
     made = {"differs": DiffersError, "unsupported": UnsupportedError}.get(kind, FormatError)
-    return made(f"item {item!r}: {message}")
+    return failing(made(f"item {item!r}: {message}"), position)
 
 
 def is_size(max_bytes: Any) -> int:
@@ -171,14 +173,21 @@ def _dense_memory(declared: Declared, n: int) -> _Memory:
 def _ragged_memory(
     declared: Sequence[Declared], paths: Sequence[str], ids: Sequence[Hashable]
 ) -> _Memory:
-    name, kind, dtype, first = declared[0]
+    # What most items are like is right.
+    kinds = [(each.kind, each.dtype, len(each.shape)) for each in declared]
+    usual = max(dict.fromkeys(kinds), key=kinds.count)
+    typical = kinds.index(usual)
+    name, kind, dtype, first = declared[typical]
+    odd = {}
     for position, each in enumerate(declared):
-        if (each.kind, each.dtype, len(each.shape)) != (kind, dtype, len(first)):
-            raise FormatError(
+        if kinds[position] != usual:
+            odd[position] = FormatError(
                 f"item {ids[position]!r}: {paths[position]}: its array is of {each.dtype} "
-                f"{each.shape} where item {ids[0]!r} has {dtype} {first}; items of a component "
-                "have one dtype and number of dimensions"
+                f"{each.shape} where item {ids[typical]!r} has {dtype} {first}; items of a "
+                "component have one dtype and number of dimensions"
             )
+    if odd:
+        raise failing(odd[min(odd)], min(odd), odd, complete=True)
     shapes = np.array([each.shape for each in declared], dtype=np.int64)
     shapes = shapes.reshape(len(declared), len(first))
     offsets = np.zeros(len(declared) + 1, dtype=np.int64)
@@ -216,13 +225,12 @@ def _unpickled(packed: columns.Bytes, name: str, ids: Sequence[Hashable]) -> NDA
     import pickle
 
     items = []
-    for item, pickled in zip(ids, packed.to_list(), strict=True):
+    for position, pickled in enumerate(packed.to_list()):
         try:
             items.append(pickle.loads(pickled))
         except Exception as error:
-            raise FormatError(
-                f"item {item!r}: component {name!r} cannot be unpickled: {error}"
-            ) from error
+            reason = f"item {ids[position]!r}: component {name!r} cannot be unpickled: {error}"
+            raise failing(FormatError(reason), position) from error
     return columns.as_objects(items)
 
 
@@ -231,11 +239,12 @@ def text_of(
 ) -> columns.Strings:
     """Make a text component of UTF-8 bytes, checked."""
     whole = data.tobytes()
-    for item, (start, stop) in zip(ids, pairwise(offsets.tolist()), strict=True):
+    for position, (start, stop) in enumerate(pairwise(offsets.tolist())):
         try:
             whole[start:stop].decode("utf-8", "surrogatepass")
         except UnicodeDecodeError as error:
-            raise FormatError(f"item {item!r}: component {name!r} is no UTF-8: {error}") from error
+            reason = f"item {ids[position]!r}: component {name!r} is no UTF-8: {error}"
+            raise failing(FormatError(reason), position) from error
     return columns.Strings(data, offsets, name=name)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from ironbatch import components as columns
 from ironbatch.errors import ComponentError, FormatError
 from ironbatch.formats.base import ComponentNames, Format
+from ironbatch.formats.failing import failing, failing_items
 from ironbatch.formats.locations import item_paths, make_folders, unique_targets
 from ironbatch.formats.native import (
     ARRAY,
@@ -186,15 +187,17 @@ def _arrays(
         try:
             return read_dense(paths, "raw", [declared], max_bytes, ids)[0]
         except DiffersError as error:
-            raise FormatError(f"{error} (for {dtype} of shape {lengths})") from None
+            failed = FormatError(f"{error} (for {dtype} of shape {lengths})")
+            raise failing(failed, min(failing_items(error)[0])) from None
 
     def declare(size: int, position: int) -> Declared:
         unit = dtype.itemsize * math.prod(length for length in lengths if length != -1)
         if not unit or size % unit:
-            raise FormatError(
+            failed = FormatError(
                 f"item {ids[position]!r}: {paths[position]}: its {size} bytes are no whole number "
                 f"of {dtype} of shape {lengths}"
             )
+            raise failing(failed, position)
         shape = tuple(size // unit if length == -1 else length for length in lengths)
         return Declared(name, ARRAY, dtype.str, shape)
 
