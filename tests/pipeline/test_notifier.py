@@ -2,6 +2,7 @@ import pickle
 import re
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -452,3 +453,12 @@ def test_a_notifier_over_a_dataset(dataset):
     progress = Notifier(Bar, monitors="memory")
     list(dataset.gen_batch(4, n_epochs=1, notifier=progress))
     assert (Bar.made[0].n, Bar.made[0].total, len(progress.data["memory"])) == (3, 3, 3)
+
+
+@pytest.mark.parametrize("name", ["n", "nb", "j", "jpn", "notebook", "jupyter"])
+def test_notebooks_have_a_bar_of_their_own(name, monkeypatch):
+    module = types.ModuleType("tqdm.notebook")
+    module.tqdm = Bar
+    monkeypatch.setitem(sys.modules, "tqdm.notebook", module)
+    list(Notifier(name)(2))
+    assert Bar.made[0].n == 2
