@@ -107,6 +107,8 @@ def load(**times):
         (measured(load(seconds=36, cpu=9.5, gil=26.5)), "interpreter", "target='mpc'"),
         (measured(load(seconds=36, cpu=4, queued=6, gil=26)), "interpreter", "target='mpc'"),
         (measured(load(seconds=36, cpu=0.2, queued=9, blocked=26)), "waiting", "More prefetch"),
+        (measured(load(seconds=36, cpu=1, queued=20, blocked=15)), "waiting", "More prefetch"),
+        (measured(load(seconds=36, cpu=3, queued=22, gil=6, blocked=4)), "interpreter", "mpc"),
         (measured(load(seconds=36, cpu=9 * CORES)), "cores", "more cores"),
         (measured(load(seconds=36, cpu=12, queued=24)), "cores", "more cores"),
         (measured(load(seconds=9, cpu=9), prefetch=1, workers=1), "computing", "prefetch="),
@@ -194,3 +196,8 @@ def test_without_a_profile_there_is_nothing_to_report(dataset):
     with pytest.raises(RuntimeError, match="profile=True"):
         pipeline.show_profile_info()
     assert pipeline.profile_info is None
+
+
+def test_a_busy_machine_is_mentioned():
+    report = report_of(measured(load(seconds=36, cpu=3, queued=33)))
+    assert "33.00 s passed while no core was free" in report.advice[-1]

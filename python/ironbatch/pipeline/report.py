@@ -109,7 +109,7 @@ def make_report(profile: Profile) -> Report:
     if not profile.batches or sums.longest is None or sums.hungriest is None:
         return Report("nothing", None, ["Nothing; the run has yielded no batch."])
     limit, bottleneck, why, advice = _diagnose(sums, sums.longest, sums.hungriest)
-    if limit != "cores" and sums.queued > sums.cpu + 0.1 * sums.wall:
+    if sums.queued > sums.cpu + 0.1 * sums.wall:
         advice.append(
             f"A machine with less other work: {_time(sums.queued)} passed while no core was free."
         )
@@ -238,11 +238,15 @@ def _in_threads(
     most = 1 + SPARE * min(len(sums.profile.workers) - 1, 3)
     # On a busy machine a thread that sleeps a lot queues for a core each time it wakes up.
     computes = hungriest.cpu > 0.15 * (hungriest.cpu + hungriest.queued)
-    if sums.wanted < ONE_CORE or not (computes or sums.wanted > most):
+    sleeps = longest.blocked > 0.3 * longest.seconds
+    if sums.wanted < ONE_CORE or (sleeps and not computes):
         return _waits(sums, longest)
-    if len(sums.profile.workers) > 1 and sums.wanted <= most and sums.used <= 1.1:
+    # Threads that compute without the lock are on a core or ready for one all the time.
+    others = len(sums.profile.workers) - 1
+    kept = hungriest.gil + hungriest.blocked > min(1, 0.6 * others) * hungriest.cpu
+    if others and sums.used <= 1.1 and (kept or sums.wanted <= most):
         why = (
-            f"All threads together wanted {sums.wanted:.1f} cores: they compute in Python, where "
+            f"All threads together were on {sums.used:.1f} cores: they compute in Python, where "
             "the interpreter's lock lets one thread at a time."
         )
         advice = [
