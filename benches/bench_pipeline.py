@@ -134,6 +134,34 @@ def from_processes() -> Measured:
     return Measured(median, low, high)
 
 
+def rebatched(size: int, to: int) -> Measured:
+    """Compare batches of 12 KB items that change their size with the gathering of the new ones.
+
+    The floor is NumPy's gather into memory that is used again and again.
+    """
+    import numpy as np
+
+    class Images(ironbatch.Batch):
+        components = ("images",)
+
+    count = 4096
+    items = np.random.default_rng(0).integers(0, 255, (count, 64, 64, 3), dtype=np.uint8)
+    pipeline = ironbatch.Dataset(count, Images, preloaded=items).p.rebatch(to)
+    order = np.random.default_rng(1).permutation(count)
+    places = [order[start : start + to] for start in range(0, count, to)]
+    out = np.empty((to, *items.shape[1:]), items.dtype)
+
+    def ours() -> None:
+        for batch in pipeline.gen_batch(size, shuffle=7, n_epochs=1):
+            _ = batch.images
+
+    def floor() -> None:
+        for ix in places:
+            np.take(items, ix, axis=0, mode="clip", out=out)
+
+    return compare(ours, floor)
+
+
 def row(
     work: str, bar: float, measure: Callable[[], Measured], better: Any = "lower", **kw: str
 ) -> Row:
@@ -176,5 +204,21 @@ ROWS = [
         from_processes,
         "higher",
         unit="GB/s",
+    ),
+    row(
+        "rebatch 64 to 256, items of 12 KB",
+        0.6,
+        lambda: rebatched(64, 256),
+        "higher",
+        unit="x",
+        peer="gather floor",
+    ),
+    row(
+        "rebatch 256 to 64, items of 12 KB",
+        0.6,
+        lambda: rebatched(256, 64),
+        "higher",
+        unit="x",
+        peer="gather floor",
     ),
 ]

@@ -88,7 +88,7 @@ class ItemAccess(ComponentStorage):
     def _subset(self, positions: Any) -> Self:
         """Make a batch of some items; a slice of positions shares memory with this one."""
         if isinstance(positions, slice):
-            indexed = np.arange(len(self), dtype=np.int64)[positions]
+            indexed: Any = slice(*positions.indices(len(self)))
         else:
             indexed = np.asarray(positions, dtype=np.int64)
         subset = self._sibling(self.index.take(indexed))

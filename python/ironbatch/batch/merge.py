@@ -49,7 +49,10 @@ def merge_batches(
         if _all_present(parts, "the data"):
             merged._data = cls.merge_component(None, parts)
     else:
+        waiting = _not_loaded(cls, batches, index, merged) if components is None else ()
         for name in names:
+            if name in waiting:
+                continue
             for number, batch in enumerate(batches):
                 if name not in (batch.components or ()):
                     raise ComponentError(
@@ -63,6 +66,46 @@ def merge_batches(
     if batch_size is None or batch_size >= len(index):
         return merged, None
     return merged._subset(slice(0, batch_size)), merged._subset(slice(batch_size, len(index)))
+
+
+def _not_loaded(
+    cls: type[Batch], batches: Sequence[Batch], index: DatasetIndex, merged: Batch
+) -> tuple[str, ...]:
+    """Leave preloaded components that no batch has used yet to the merged batch; name them."""
+    from ironbatch.batch.batch import Batch as Base
+    from ironbatch.batch.preloaded import Preloaded
+
+    first = batches[0]
+    source = first.__dict__.get("_preloaded")
+    kind = type(first)
+    if (
+        not isinstance(source, Preloaded)
+        or type(merged) is not kind
+        or merged.components != kind.components
+        or cls.merge_component.__func__ is not Base.merge_component.__func__  # type: ignore[attr-defined]
+        or first._loads_itself()
+        or not all(
+            type(one) is kind
+            and one.__dict__.get("_preloaded") is source
+            and one.components == kind.components
+            and one.index.root is index.root
+            and one.__dict__.get("_copy") == first.__dict__.get("_copy")
+            and "_dropped" not in one.__dict__
+            for one in batches
+        )
+    ):
+        return ()
+    names = tuple(
+        name
+        for name in merged.components or ()
+        if all(one._slot_get(name) is None for one in batches)
+    )
+    if names:
+        others = tuple(name for name in merged.components or () if name not in names)
+        merged.__dict__.update(_preloaded=source, _copy=first.__dict__["_copy"])
+        if others:
+            merged.__dict__["_dropped"] = others
+    return names
 
 
 def _all_present(parts: list[Any], what: str) -> bool:
@@ -86,6 +129,9 @@ def _merge_index(indexes: Sequence[DatasetIndex]) -> DatasetIndex:
         return indexes[0]
     joined = concat(indexes, warn=False)
     if not _repeats(joined):
+        if joined.root is not joined and joined._origins is None:
+            # No place twice, so no occurrence to tell apart.
+            joined._ranked = True
         if any("_renumbered" in one.__dict__ for one in indexes):
             joined.__dict__["_renumbered"] = True
         return joined
@@ -101,4 +147,5 @@ def _merge_index(indexes: Sequence[DatasetIndex]) -> DatasetIndex:
 def _repeats(index: DatasetIndex) -> bool:
     if index.root is index:
         return not index._ids.unique
-    return len(np.unique(index.root_positions)) < len(index)
+    places = np.sort(index.root_positions)
+    return bool((places[1:] == places[:-1]).any())
