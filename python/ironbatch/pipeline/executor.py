@@ -13,17 +13,18 @@ from ironbatch.actions.failed_item import Kept
 from ironbatch.actions.policy import DEFAULT
 from ironbatch.errors import EmptyBatchSequence, SkipBatchException, StopPipeline
 from ironbatch.namedexpr import Scope
+from ironbatch.pipeline.budget import make_budget
 from ironbatch.pipeline.failures import Delivered, Tally, is_dropped, run_policy
 from ironbatch.pipeline.joining import derived_key
 from ironbatch.pipeline.plan import Plan, attach
-from ironbatch.pipeline.prefetch import Prefetch, depth_of
+from ironbatch.pipeline.prefetch import Prefetch, depth_of, in_threads, where_of
 from ironbatch.pipeline.profile import Profile, Recorder, profile_level
 from ironbatch.pipeline.recording import BatchRecord, TimedTurns
 from ironbatch.pipeline.standing import Standing
 from ironbatch.pipeline.turns import RunClosedError, Turns
 
 if TYPE_CHECKING:
-    from ironbatch.pipeline.processes import Remote
+    from ironbatch.pipeline.remote import Remote
     from ironbatch.pipeline.standing import Origin
 
 __all__ = ["Run", "RunOptions"]
@@ -61,7 +62,10 @@ class RunOptions:
     n_epochs: int | None = None
     drop_last: bool = False
     prefetch: Any = 0
-    target: str = "threads"
+    target: Any = "threads"
+    prefetch_bytes: int | None = None
+    n_workers: int | None = None
+    n_threads: int | None = None
     bar: Any = None
     seed: Any = None
     ignore_exceptions: bool = False
@@ -101,14 +105,13 @@ class Run:
         self.owner = pipeline if owner is None else owner
         self.feeds = owner is not None
         self.options = options
-        if options.target not in ("threads", "t", "mpc", "m"):
-            raise ValueError(f"prefetch runs in 'threads' or 'mpc', got target {options.target!r}")
+        self.where = where_of(options)
         self.depth = depth_of(options.prefetch)
+        self.budget = make_budget(options.prefetch_bytes, shared=pipeline.rebatched is not None)
         self.progress = _make_notifier(options.bar)
         self.plan = Plan(pipeline, owner=self.owner)
         self.origin = origin
         self.standing = Standing(options, origin)
-        self.turns = Turns(self.standing.iteration) if self.depth else None
         self.ignore = bool(options.ignore_exceptions)
         self.policy = run_policy(options)
         self.tally = Tally(self.policy, options.sink if self.feeds else None)
@@ -141,6 +144,9 @@ class Run:
             # Else an item would get in this part the numbers that it got in the part before.
             self.stream_key = derived_key(self.stream_key, pipeline.rebatched.depth)
         self.remote = self._make_remote(pipeline)
+        self.turns: Turns | None = None
+        if self.depth and self.remote is None:
+            self.turns = Turns(self.standing.iteration)
 
     def _make_recorder(self) -> Recorder | None:
         """Give what measures the run, if it is measured."""
@@ -150,7 +156,7 @@ class Run:
         level = profile_level(options.profile)
         if not level:
             return None
-        target = "mpc" if options.target in ("mpc", "m") else "threads"
+        target = "mpc" if self.where == "processes" else self.where
         return Recorder(Profile(prefetch=self.depth, target=target), level)
 
     def _make_remote(self, pipeline: Any) -> Remote | None:
@@ -158,15 +164,11 @@ class Run:
 
         Batches that `rebatch` has joined go on in threads; a worker process has none of its own.
         """
-        if not self.depth or self.options.target not in ("mpc", "m") or self.dataset is None:
+        if not self.depth or self.where == "threads" or self.dataset is None:
             return None
-        from ironbatch.targets import processes
+        from ironbatch.pipeline.remote import make_remote
 
-        if processes.inside_worker:
-            return None
-        from ironbatch.pipeline.processes import Remote
-
-        return Remote(self, pipeline)
+        return make_remote(self, pipeline)
 
     def _views(self) -> Iterator[Any]:
         from ironbatch.index.iteration import make_plan
@@ -275,21 +277,19 @@ class Run:
             return None
         attach(batch, scope)
         if first < len(self.plan.steps):
-            turns, scope.turns = scope.turns, None
-            turns.wait(id(remote), scope.ticket)
-            try:
-                batch = self.plan.execute(batch, scope, first)
-            finally:
-                turns.leave(id(remote), scope.ticket)
+            batch = self.plan.execute(batch, scope, first)
         return None if scope.discarded else batch
 
     def batches(self) -> Iterator[Any]:
         """Run, and yield the batches in order."""
         prefetch: Prefetch | None = None
         results: Iterator[Any]
-        if self.depth:
-            most = None if self.remote is None else self.remote.workers
-            results = prefetch = Prefetch(self.tasks(), self.work, self.depth, most)
+        if self.remote is not None:
+            results = map(self.work, self.remote.ahead(self.tasks(), self.depth, self.budget))
+        elif self.depth:
+            results = prefetch = in_threads(
+                self.where, self.options, self.tasks(), self.work, self.depth, self.budget
+            )
         else:
             results = map(self.work, self.tasks())
         return self._consume(results, prefetch)

@@ -8,6 +8,7 @@ there, wherever it was defined.
 from __future__ import annotations
 
 import sys
+import threading
 import traceback
 from functools import reduce
 from importlib import import_module
@@ -31,6 +32,10 @@ _ADVICE = "prefetch in threads (target='threads'), or do it in a step at the end
 
 
 _PICKLING = ("__reduce_ex__", "__reduce__", "__getstate__", "__setstate__")
+
+
+_planning = threading.Lock()
+"""Held while a plan is made: a process may make several batches at once."""
 
 
 class DatasetLostError(Exception):
@@ -110,14 +115,15 @@ class Maker:
         self.plan: Plan | None = None
 
     def _planned(self) -> Plan:
-        if self.plan is None:
-            if self.dataset is None:
-                raise DatasetLostError
-            for one in (self.pipeline, *joined_in(self.pipeline.steps)):
-                one.variables.__class__ = _FrozenVariables
-                one.models.__class__ = _AbsentModels
-            self.plan = Plan(self.pipeline)
-        return self.plan
+        with _planning:
+            if self.plan is None:
+                if self.dataset is None:
+                    raise DatasetLostError
+                for one in (self.pipeline, *joined_in(self.pipeline.steps)):
+                    one.variables.__class__ = _FrozenVariables
+                    one.models.__class__ = _AbsentModels
+                self.plan = Plan(self.pipeline)
+            return self.plan
 
     def make(self, ticket: int, position: int, place: Any, wanted: bool) -> tuple[Any, ...]:
         """Make one batch.

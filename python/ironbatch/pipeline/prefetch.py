@@ -13,20 +13,44 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from contextvars import copy_context
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
+from ironbatch.pipeline.budget import Budget, budget_of, size_of
 from ironbatch.targets.crew import Worker, crew, default_workers
 
-__all__ = ["Prefetch", "depth_of"]
+__all__ = [
+    "Prefetch",
+    "Slot",
+    "ahead_for",
+    "depth_of",
+    "forget_after_fork",
+    "forks",
+    "in_threads",
+    "where_of",
+]
 
 _forks = 0
+_forgetful: set[Callable[[], None]] = set()
+
+
+def forks() -> int:
+    """Tell how many forks lie between the first process and this one."""
+    return _forks
+
+
+def forget_after_fork(forget: Callable[[], None]) -> None:
+    """Have a function called in forked children."""
+    _forgetful.add(forget)
 
 
 def _after_fork() -> None:
     global _forks
     _forks += 1
+    for forget in _forgetful:
+        forget()
 
 
 if hasattr(os, "register_at_fork"):
@@ -55,10 +79,65 @@ def depth_of(prefetch: bool | int | None) -> int:
     return depth
 
 
-class _Slot:
+def where_of(options: Any) -> str:
+    """Give where batches are made: 'threads', 'processes' or 'executor'.
+
+    Parameters
+    ----------
+    options : RunOptions
+        Their `target`, `n_workers` and `n_threads` are checked.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If one of them is wrong.
+    """
+    target = options.target
+    named = {"threads": "threads", "t": "threads", "mpc": "processes", "m": "processes"}
+    where = named.get(target) if isinstance(target, str) else None
+    if where is None:
+        from ironbatch.pipeline.executors import is_executor
+
+        if not is_executor(target):
+            raise ValueError(
+                f"prefetch runs in 'threads', 'mpc' or an Executor, got target {target!r}"
+            )
+        where = "executor"
+    for name, places in (("n_workers", ("threads", "processes")), ("n_threads", ("processes",))):
+        value = getattr(options, name)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not hasattr(value, "__index__"):
+            raise TypeError(f"{name} is a whole number, got {value!r}")
+        if value < 1:
+            raise ValueError(f"{name} is a number from 1, got {value}")
+        if where not in places:
+            what = "an executor has workers of its own" if where == "executor" else "use n_workers"
+            raise ValueError(f"{name} does not go with target {target!r}: {what}")
+    return where
+
+
+def ahead_for(options: Any, size: int) -> tuple[int, int | None]:
+    """Give how many batches, and bytes, are made ahead by a pipeline that feeds `rebatch`.
+
+    As many as the batches that are made of them, and half of the bytes; at most 64 more than those.
+
+    Parameters
+    ----------
+    options : RunOptions
+        How the whole runs.
+    size : int
+        Items of a batch made by `rebatch`.
+    """
+    depth, limit = depth_of(options.prefetch), budget_of(options.prefetch_bytes)
+    each = -(-size // max(1, int(options.batch_size)))
+    return min(depth * each, depth + 64), None if limit is None else max(1, limit // 2)
+
+
+class Slot:
     """The place of one task in the order."""
 
-    __slots__ = ("_begun", "done", "error", "result", "task")
+    __slots__ = ("_begun", "done", "error", "result", "size", "task")
 
     def __init__(self, task: Any) -> None:
         self.task = task
@@ -67,6 +146,7 @@ class _Slot:
         self._begun = threading.Lock()
         self.result: Any = None
         self.error: BaseException | None = None
+        self.size: int | None = None
 
     def begin(self) -> bool:
         """Claim the task; false if somebody has it already."""
@@ -76,9 +156,10 @@ class _Slot:
 class _Line:
     """Tasks on their way to the workers: all that workers share with the consumer."""
 
-    def __init__(self, work: Callable[[Any], Any]) -> None:
+    def __init__(self, work: Callable[[Any], Any], size_of: Callable[[Any], int] | None) -> None:
         self.work = work
-        self.queue: SimpleQueue[_Slot | None] = SimpleQueue()
+        self.size_of = size_of
+        self.queue: SimpleQueue[Slot | None] = SimpleQueue()
         self.closed = False
 
     def serve(self, worker: Worker) -> None:
@@ -92,15 +173,50 @@ class _Line:
             # A worker that waits must not keep the last batch alive.
             del slot
 
-    def carry_out(self, slot: _Slot) -> None:
-        """Do one task and wake the consumer; whatever it raises is the consumer's."""
+    def serve_once(self) -> None:
+        """Carry out the first task that nobody has begun, whichever that is by now."""
+        with suppress(Empty):
+            while not self.closed and not self.carry_out(self._next()):
+                pass
+
+    def lose(self, error: BaseException) -> None:
+        """Let the first task that nobody has begun fail."""
+        with suppress(Empty):
+            while not self.fail(self._next(), error):
+                pass
+
+    def _next(self) -> Slot:
+        slot = self.queue.get_nowait()
+        if slot is None:
+            raise Empty
+        return slot
+
+    def fail(self, slot: Slot, error: BaseException) -> bool:
+        """Let a task fail; return whether nobody had begun it."""
         if not slot.begin():
-            return
+            return False
+        slot.error = error
+        slot.done.release()
+        return True
+
+    def carry_out(self, slot: Slot) -> bool:
+        """Do one task and wake the consumer; whatever it raises is the consumer's.
+
+        Returns
+        -------
+        bool
+            Whether nobody had begun it.
+        """
+        if not slot.begin():
+            return False
         try:
             slot.result = self.work(slot.task)
+            if self.size_of is not None:
+                slot.size = self.size_of(slot.result)
         except BaseException as error:
             slot.error = error
         slot.done.release()
+        return True
 
 
 class Prefetch:
@@ -116,6 +232,10 @@ class Prefetch:
         How many tasks are under way while the consumer is busy with a result, at least 1.
     most : int, optional
         How many threads work on them at most.
+    budget : Budget, optional
+        Bounds the bytes of the results that wait.
+    size_of : callable, optional
+        Gives the bytes of a result, for `budget`.
 
     Notes
     -----
@@ -129,16 +249,19 @@ class Prefetch:
         work: Callable[[Any], Any],
         depth: int,
         most: int | None = None,
+        budget: Budget | None = None,
+        size_of: Callable[[Any], int] | None = None,
     ) -> None:
         self._tasks = tasks
         self._depth = depth
         self._workers: int = 0
         self._most = min(depth, most or max(default_workers(), 8))
-        self._slots: deque[_Slot] = deque()
+        self._budget = budget
+        self._slots: deque[Slot] = deque()
         self._source_error: BaseException | None = None
         self._exhausted = False
         self._forks = _forks
-        self._line = _Line(work)
+        self._line = _Line(work, None if budget is None else size_of)
 
     def __iter__(self) -> Prefetch:
         return self
@@ -157,11 +280,10 @@ class Prefetch:
             finally:
                 del error
         slot = self._slots[0]
-        if self._workers == 0:
-            # There was no thread for it. One that comes later finds the task done.
-            self._line.carry_out(slot)
-        slot.done.acquire()
+        self._wait(slot)
         self._slots.popleft()
+        if self._budget is not None and slot.size is not None:
+            self._budget.note(slot.size)
         self._fill(self._depth)
         if slot.error is None:
             return slot.result
@@ -170,10 +292,18 @@ class Prefetch:
         finally:
             del slot
 
+    def _wait(self, slot: Slot) -> None:
+        if self._workers == 0:
+            # There was no thread for it. One that comes later finds the task done.
+            self._line.carry_out(slot)
+        slot.done.acquire()
+
     def _fill(self, depth: int) -> None:
         """Start tasks until `depth` of them are under way."""
-        slots = self._slots
+        slots, budget = self._slots, self._budget
         while len(slots) < depth and not self._exhausted:
+            if budget is not None and not budget.allows(slot.size for slot in slots):
+                return
             try:
                 task = next(self._tasks)
             except StopIteration:
@@ -185,9 +315,9 @@ class Prefetch:
                     raise
                 self._source_error = error
                 return
-            self._start(_Slot(task))
+            self._start(Slot(task))
 
-    def _start(self, slot: _Slot) -> None:
+    def _start(self, slot: Slot) -> None:
         self._slots.append(slot)
         line = self._line
         if self._workers < min(self._most, len(self._slots)):
@@ -200,12 +330,11 @@ class Prefetch:
         """Start again, in a forked child, what was under way: its threads are gone."""
         self._forks = _forks
         self._workers = 0
-        self._line = _Line(self._line.work)
+        self._line = _Line(self._line.work, self._line.size_of)
         waiting, self._slots = self._slots, deque()
         for slot in waiting:
             if slot.done.locked():
-                slot = _Slot(slot.task)
-                self._start(slot)
+                self._start(Slot(slot.task))
             else:
                 self._slots.append(slot)
 
@@ -219,3 +348,25 @@ class Prefetch:
             for _ in range(self._workers):
                 line.queue.put(None)
         self._slots.clear()
+
+
+def in_threads(
+    where: str,
+    options: Any,
+    tasks: Iterator[Any],
+    work: Callable[[Any], Any],
+    depth: int,
+    budget: Budget | None,
+) -> Prefetch:
+    """Make batches ahead in threads of this process, or in those of an executor."""
+
+    def size(result: tuple[Any, Any]) -> int:
+        outcome = result[0]
+        return size_of(getattr(outcome, "outcome", outcome) if outcome is not None else None)
+
+    if where == "executor":
+        from ironbatch.pipeline.executors import SubmittedThreads, shares_memory
+
+        if shares_memory(options.target):
+            return SubmittedThreads(options.target, tasks, work, depth, budget, size)
+    return Prefetch(tasks, work, depth, options.n_workers, budget, size)

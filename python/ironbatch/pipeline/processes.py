@@ -1,81 +1,81 @@
 """Prefetch in worker processes: the consumer's side.
 
-Threads of the consumer's process drive it, each with one worker process at a time: so order, limits
-and errors are those of prefetch in threads, and only the work is done elsewhere. A worker is taken
-from the pool that parallel actions use, for one batch, and given back.
+The workers are those of parallel actions. A run takes some of them for itself while it lasts, sends
+each several tasks ahead, and reads the answers when it waits for a batch.
 """
 
 from __future__ import annotations
 
 import pickle
 import threading
-from itertools import count
+from queue import SimpleQueue
 from time import monotonic
-from types import SimpleNamespace
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from ironbatch.actions.failed_item import Kept
 from ironbatch.errors import WorkerDiedError
-from ironbatch.pipeline.joining import travelling
-from ironbatch.pipeline.maker import DatasetLostError, Maker, make_batch, place_of, put_together
-from ironbatch.pipeline.once import OncePipeline
-from ironbatch.pipeline.shared import first_at_home
-from ironbatch.pipeline.turns import RunClosedError
-from ironbatch.targets.portable import decode
-from ironbatch.targets.processes import RemoteTraceback
-from ironbatch.targets.processes.batches import dumps_with_datasets, forget
-from ironbatch.targets.processes.functions import Definition, by_value, explain
+from ironbatch.pipeline import prefetch
+from ironbatch.pipeline.remote import Remote, Slot
 from ironbatch.targets.processes.pool import Worker, default_workers, pool
 from ironbatch.targets.processes.segments import dumper, pack
 
-__all__ = ["Remote"]
+__all__ = ["Processes"]
 
 LOOK = 0.2
-"""Seconds between two looks at a worker that does not answer: is it alive, is it still wanted?"""
+"""Seconds between two looks at workers that do not answer: are they alive?"""
 
 GRACE = 1.0
 """Seconds that a worker has to finish a batch that nobody wants any more."""
 
-_runs = count()
+AHEAD = 16
+"""How many tasks a worker has at most: few enough for their messages to fit into the socket."""
 
-_seen: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
-"""What datasets were like when they were sent."""
-
-
-def _send_anew_if_changed(dataset: Any) -> None:
-    """Have workers get a dataset again whose attributes have been assigned to.
-
-    What has changed inside of an attribute, such as an array, is not looked at.
-    """
-    looks = {
-        name: value if isinstance(value, int | float | str) else id(value)
-        for name, value in dataset.__dict__.items()
-        if name != "_iter_params"
-    }
-    if _seen.get(dataset, looks) != looks:
-        forget({0: dataset})
-    _seen[dataset] = looks
+TRIES = 3
+"""How many workers may end, without having begun it, before a batch fails."""
 
 
-class _UnknownThereError(Exception):
-    """A worker cannot load what it was sent.
+class _Hand:
+    """A worker that the run has for itself."""
 
-    Parameters
-    ----------
-    what : object
-        What it was.
-    reason : Exception
-        What kept the worker from it.
-    """
+    __slots__ = ("busy", "free", "torn", "worker")
 
-    def __init__(self, what: Any, reason: Exception) -> None:
-        super().__init__(what, reason)
-        self.what = what
-        self.reason = reason
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.busy: dict[int, Slot] = {}
+        self.free = list(range(AHEAD, 0, -1))
+        # Set while a message is sent or read: an exception in between leaves a part of it.
+        self.torn = False
+
+    def receive(self) -> bool:
+        """Read one message; return whether it was an answer."""
+        self.torn = True
+        region, body, copies = self.worker.channel.receive()
+        self.torn = False
+        if not self.worker.ready:
+            # The first message says that it is there.
+            self.worker.ready = True
+            return False
+        slot = self.busy.pop(region)
+        self.free.append(region)
+        slot.settle(body, copies)
+        return True
+
+    def send(self, remote: Processes, slot: Slot) -> None:
+        """Send a task."""
+        definition = slot.definition = remote.definition
+        if definition is None:
+            raise RuntimeError("the run was not prepared")
+        task = remote.task_of(slot)
+        # Places are arrays and numbers; an index of a class of its own may need more.
+        dumps = pickle.dumps if isinstance(task[2], dict) else dumper()
+        packed = pack(("make", definition.key, remote.serial, remote.threads, task), dumps)
+        region = self.free.pop()
+        self.busy[region] = slot
+        self.torn = True
+        self.worker.make(definition, packed, region)
+        self.torn = False
 
 
-class Remote:
+class Processes(Remote):
     """Makes the batches of one run in worker processes.
 
     Parameters
@@ -84,270 +84,182 @@ class Remote:
         The run.
     pipeline : Pipeline
         Its steps.
-
-    Attributes
-    ----------
-    first_at_home : int
-        Number of the first step that the consumer's process carries out.
-    workers : int
-        How many processes it uses at most.
-
-    Raises
-    ------
-    ValueError
-        If the chain has steps that processes cannot share anywhere but at its end.
+    workers : int, optional
+        How many processes, by default one for each core.
+    threads : int
+        How many batches each of them makes at once.
     """
 
-    def __init__(self, run: Any, pipeline: Any) -> None:
-        self.owner = run.owner
-        self.dataset = run.dataset
-        self.total = run.total
-        self.batch_kwargs = run.options.batch_kwargs
-        self.timed = 0 if run.recorder is None else run.recorder.level
-        self.policy = run.policy
-        self.ignore = run.ignore
-        self.steps = pipeline.steps
-        batch_class = getattr(self.dataset, "batch_class", None)
-        if batch_class is None:
-            raise ValueError("prefetch in processes needs a dataset with a batch_class")
-        self.first_at_home = first_at_home(pipeline, self.owner, batch_class)
-        self.workers = default_workers()
-        self.stream_key = (0, 0)
-        self.closed = False
-        self.definition: Definition | None = None
-        self._guard = threading.Lock()
-
-    def close(self) -> None:
-        """Say that nobody wants the batches under way; never waits."""
-        self.closed = True
+    def __init__(self, run: Any, pipeline: Any, workers: int | None, threads: int) -> None:
+        super().__init__(run, pipeline)
+        self.workers = workers or default_workers()
+        self.threads = threads
+        self.most = self.workers * AHEAD
+        self._hands: list[_Hand] = []
+        self._hired: list[Worker] = []
+        self._forks = prefetch.forks()
 
     def prepare(self, stream_key: tuple[int, int]) -> None:
-        """Pickle what workers need, with variables and config as they are now.
+        """Pickle what workers need, with variables and config as they are now."""
+        _janitor()
+        super().prepare(stream_key)
 
-        Raises
-        ------
-        TypeError
-            If something cannot be pickled; the message says what.
-        """
-        datasets: dict[int, Any] = {}
-        self.stream_key = stream_key
-        _send_anew_if_changed(self.dataset)
-        twin = self._travelling()
-        maker = Maker(
-            twin,
-            self.dataset,
-            self.total,
-            stream_key,
-            self.batch_kwargs,
-            self.timed,
-            self.policy,
-            self.ignore,
-        )
+    def start(self, slot: Slot) -> None:
+        """Send a task to the worker with the fewest."""
+        self._after_fork()
+        if len(self._hands) > 1:
+            self._hear(0)
+        for hand in [one for one in self._hands if not one.busy]:
+            if hand.worker.process.poll() is not None:
+                self._bury(hand)
+        if len(self._hands) < self.workers and all(hand.busy for hand in self._hands):
+            self._hire()
+        hand = min(self._hands, key=lambda hand: len(hand.busy))
         try:
-            message: Any = (make_batch, [(0, maker)], {})
-            packed = pack(message, dumps_with_datasets(datasets))
-        except Exception as error:
-            raise explain(self._culprit(twin), str(error)) from error
-        self.definition = Definition(b"urun%d" % next(_runs), packed, datasets)
+            hand.send(self, slot)
+        except OSError:
+            # It is among those that the worker had, and goes to another one.
+            hand.torn = False
+            self._bury(hand)
 
-    def _travelling(self) -> Any:
-        """Make a pipeline of the steps for workers, without what stays here."""
-        owner = self.owner
-        twin = object.__new__(type(owner))
-        twin.__dict__.update(owner.__getstate__())
-        steps = travelling(self.steps[: self.first_at_home])
-        functions: dict[str, Any] = {}
-        for name in _names(steps):
-            function = owner.find_function(name)
-            if function is not None:
-                functions[name] = function
-        twin.__dict__.update(
-            _dataset=self.dataset,
-            _later=None,
-            profile=None,
-            run_time=None,
-            steps=steps,
-            rebatched=None,
-            before=OncePipeline(twin),
-            after=OncePipeline(twin),
-            # Not what is in them: a namespace may be a module, or `__main__`.
-            namespaces=(SimpleNamespace(**functions),),
-        )
-        return twin
+    def _hire(self) -> None:
+        limit = max(self.workers, default_workers())
+        wait = not self._hands
+        pool().reserve(self._hired, 1, limit, wait=wait, lend=True)
+        while self._hired:
+            self._hands.append(_Hand(self._hired[-1]))
+            self._hired.pop()
 
-    def _culprit(self, twin: Any) -> Any:
-        """Give the first part that does not pickle by itself."""
-        parts = [
-            *(part for step in twin.steps for part in (*step.args, *step.kwargs.values())),
-            *(variable.value for variable in twin.variables._variables.values()),
-            *self.batch_kwargs.values(),
-            twin.config,
-            self.dataset.batch_class,
-        ]
-        for part in parts:
+    def wait(self, slot: Slot) -> None:
+        """Wait until the answer to a task is there."""
+        self._after_fork()
+        while not slot.done:
+            self._hear(LOOK)
+
+    def _after_fork(self) -> None:
+        """Begin again, in a forked child, what was under way: the workers are the parent's."""
+        if self._forks == prefetch.forks():
+            return
+        self._forks = prefetch.forks()
+        self._hands, self._hired = [], []
+        for slot in self._slots:
+            if not slot.done:
+                self.start(slot)
+
+    def _hear(self, patience: float) -> None:
+        """Read the answers that are there; wait for one so many seconds at most."""
+        from multiprocessing.connection import wait
+
+        hands = {hand.worker.connection: hand for hand in self._hands if hand.busy}
+        ready: list[Any] = wait(list(hands), patience)
+        for connection in ready:
             try:
-                pack(part, dumps_with_datasets({}))
-            except Exception:
-                return part
-        return self.owner
+                hands[connection].receive()
+            except (EOFError, OSError):
+                self._bury(hands[connection])
+        if not ready and patience:
+            for hand in hands.values():
+                # A grandchild may hold the connection of a dead worker open.
+                if hand.worker.process.poll() is not None and not hand.worker.connection.poll(0):
+                    self._bury(hand)
 
-    def make(self, scope: Any, view: Any) -> tuple[Any, bool, Any]:
-        """Have a worker make one batch; what failed there is noted in the scope.
-
-        Returns
-        -------
-        batch, discarded, record
-            The batch, None if it is discarded and no step here asks for it.
-
-        Raises
-        ------
-        Exception
-            What the worker has raised.
-        WorkerDiedError
-            If the worker ends before the batch is made.
-        RunClosedError
-            If the batch is not wanted any more.
-        """
-        wanted = self.first_at_home < len(self.steps)
-        place = place_of(view, self.dataset.index)
-        task = (scope.ticket, scope.position, place, wanted)
-        while True:
-            definition = self.definition
-            if definition is None:
-                raise RuntimeError("the run was not prepared")
-            try:
-                record, kept, *rest = self._ask(definition, scope.ticket, task, view)
-                break
-            except _UnknownThereError as error:
-                self._send_by_value(definition, error)
-        if kept is not None:
-            scope.kept = Kept.unpacked(kept)
-        if len(rest) == 1:
-            raise self._error(*rest[0])
-        discarded, parts = rest
-        batch = None if parts is None else put_together(parts, view, self.dataset)
-        return batch, discarded, record
-
-    def _error(self, encoded: Any, text: str) -> BaseException:
-        error: BaseException = encoded if isinstance(encoded, BaseException) else decode(encoded)
-        if isinstance(error, DatasetLostError):
-            forget({0: self.dataset})
-            try:
-                dumper()(self.dataset)
-            except Exception as cause:
-                return explain(self.dataset, str(cause))
-            module = self.dataset.batch_class.__module__
-            return _UnknownThereError(
-                self.dataset, ImportError(f"no module of its classes, {module}", name=module)
-            )
-        if text:
-            remote = RemoteTraceback(text)
-            remote.__cause__ = error.__cause__
-            error.__cause__ = remote
-        return error
-
-    def _send_by_value(self, definition: Definition, error: _UnknownThereError) -> None:
-        """Send again what workers could not import, by value if that is possible."""
-        with self._guard:
-            if self.definition is not definition:
-                return
-            if not by_value(error.reason, self.dataset.batch_class):
-                reason = f"the worker cannot load it: {error.reason}"
-                raise explain(error.what, reason) from error.reason
-            forget(definition.datasets)
-            self.prepare(self.stream_key)
-
-    def _ask(self, definition: Definition, ticket: int, task: tuple[Any, ...], view: Any) -> Any:
-        message = ("call", definition.key, ticket, 1, [(1, [task])])
-        packed = pack(message, dumper())
-        again = True
-        while True:
-            if self.closed:
-                raise RunClosedError
-            reserved: list[Worker] = []
-            idle = begun = ready = False
-            try:
-                deadline = monotonic() + LOOK
-                pool().reserve(reserved, 1, self.workers, wait=True, deadline=deadline)
-                if not reserved:
-                    continue
-                worker = reserved[0]
-                new = not worker.ready
-                try:
-                    worker.call(definition, ticket, 1, packed)
-                    body, copies = self._hear(worker)
-                    idle = True
-                    return self._answer(body, copies)
-                except (EOFError, OSError):
-                    if idle:
-                        raise
-                    begun, ready = worker.item == ticket, worker.ready
-            finally:
-                for one in reserved:
-                    if idle:
-                        pool().release([one])
-                    else:
-                        pool().drop(one)
-            if not begun and (again or not new):
-                # It had not begun: the batch is not to blame, unless new workers end like that.
-                again = again and not new
+    def _bury(self, hand: _Hand) -> None:
+        """Forget a worker that has ended; send what it had not begun to others."""
+        worker = hand.worker
+        try:
+            while not hand.torn and worker.connection.poll(0):
+                hand.receive()
+        except (EOFError, OSError):
+            pass
+        begun, ready = worker.tasks, worker.ready
+        self._hands.remove(hand)
+        pool().drop(worker)
+        code = worker.process.returncode
+        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+        for slot in hand.busy.values():
+            slot.sent += 1
+            if slot.ticket in begun:
+                what = f"a worker process ended while it made {slot.name} ({how})"
+            elif slot.sent < TRIES:
+                self.start(slot)
                 continue
-            code = worker.process.returncode
-            how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-            if not ready:
-                raise WorkerDiedError(
-                    f"a worker process ended before it was ready ({how}); its output tells why"
-                )
-            first = view.indices[:1].tolist()
-            raise WorkerDiedError(
-                f"a worker process ended while it made batch {ticket + 1}, "
-                f"which begins with item {first[0]!r} ({how})"
-            )
+            elif ready:
+                what = f"worker processes end before they begin {slot.name} ({how})"
+            else:
+                what = f"a worker process ended before it was ready ({how}); its output tells why"
+            slot.fail(WorkerDiedError(what))
 
-    def _hear(self, worker: Worker) -> Any:
-        """Wait for the answer of a worker."""
-        deadline: float | None = None
-        while True:
-            while not worker.connection.poll(LOOK):
-                # A grandchild may hold the connection open.
-                if worker.process.poll() is not None and not worker.connection.poll(0):
-                    raise EOFError
-                if self.closed:
-                    deadline = deadline or monotonic() + GRACE
-                    if monotonic() > deadline:
-                        raise RunClosedError
-            body, copies = worker.channel.receive()
-            if worker.ready:
-                return body, copies
-            # The first message says that it is there.
-            worker.ready = True
+    def finish(self) -> None:
+        """Give the workers back."""
+        hands, self._hands = self._hands, []
+        if self._forks != prefetch.forks():
+            return
+        for hand in hands:
+            if hand.busy or hand.torn:
+                self._hands.append(hand)
+            else:
+                hand.worker.shrink()
+                pool().give_back(hand.worker)
 
-    def _answer(self, body: Any, copies: Any) -> Any:
-        try:
-            kind, *rest = pickle.loads(body, buffers=copies)
-        except Exception as error:
-            refused = f"a batch that a worker process has sent cannot be unpickled: {error!r}"
-            raise TypeError(refused) from error
-        if kind == "done":
-            _, results, failures = rest
-            if failures:
-                raise self._error(*failures[0])
-            return results[0]
-        if kind == "undefined":
-            reason = decode(rest[0])
-            raise _UnknownThereError(self.owner, reason)
-        if kind == "fatal":
-            raise self._error(*rest[0])
-        reason = decode(rest[0])
-        raise TypeError(f"a worker process cannot unpickle its task: {reason!r}") from reason
+    def close(self) -> None:
+        """Give the workers back, or have somebody wait for those that are busy."""
+        super().close()
+        if self._forks != prefetch.forks():
+            self._hands, self._hired = [], []
+            return
+        self.finish()
+        hands, self._hands = self._hands, []
+        hands += [_Hand(worker) for worker in self._hired]
+        self._hired = []
+        if hands:
+            for hand in hands:
+                hand.worker.drop_tasks_of(self.serial)
+            pool().expect([hand.worker for hand in hands])
+            _janitor().put((monotonic() + GRACE, hands))
 
 
-def _names(steps: Any) -> set[str]:
-    """Give the names of all actions, those of nested pipelines too."""
-    found: set[str] = set()
-    for step in steps:
-        if step.nested is not None:
-            found |= _names(step.nested.steps)
-        elif step.kind == "action":
-            found.add(step.name)
-    return found
+_leaving: SimpleQueue[tuple[float, list[_Hand]]] | None = None
+"""Workers that make batches nobody wants any more."""
+
+
+def _janitor() -> SimpleQueue[tuple[float, list[_Hand]]]:
+    """Give the queue of a thread that waits for busy workers, so that no consumer has to.
+
+    The garbage collector may close a run anywhere, even where a lock is held: putting something
+    into this queue takes none.
+    """
+    global _leaving
+    if _leaving is None:
+        _leaving = SimpleQueue()
+        name = "ironbatch-janitor"
+        threading.Thread(target=_clean, args=(_leaving,), name=name, daemon=True).start()
+        prefetch.forget_after_fork(_forget)
+    return _leaving
+
+
+def _forget() -> None:
+    global _leaving
+    _leaving = None
+
+
+def _clean(leaving: SimpleQueue[tuple[float, list[_Hand]]]) -> None:
+    from ironbatch._core import guard_thread
+
+    guard_thread()
+    while True:
+        deadline, hands = leaving.get()
+        for hand in hands:
+            worker = hand.worker
+            try:
+                while hand.busy and not hand.torn:
+                    if not worker.connection.poll(max(0.0, deadline - monotonic())):
+                        break
+                    hand.receive()
+            except (EOFError, OSError):
+                pass
+            if hand.busy or hand.torn:
+                pool().drop(worker)
+            else:
+                worker.shrink()
+                pool().release([worker])
+        del hands, hand, worker

@@ -59,16 +59,21 @@ class Rebatched:
     def run(self, options: Any, owner: Any, origin: Origin | None) -> Run:
         """Give the run that makes the batches which are joined."""
         from ironbatch.pipeline.executor import Run
+        from ironbatch.pipeline.prefetch import ahead_for
 
-        return Run(self.pipeline, replace(options, bar=None), owner, origin)
+        ahead, limit = ahead_for(options, self._size(owner))
+        options = replace(options, bar=None, prefetch=ahead, prefetch_bytes=limit)
+        return Run(self.pipeline, options, owner, origin)
 
     def batches(
         self, run: Run, owner: Any, origin: Origin | None, standing: Standing
     ) -> Iterator[tuple[Any, Place]]:
         """Yield each new batch, and the place after its last item."""
-        size = checked_size(eval_expr(self.batch_size, pipeline=owner))
         offset, skip = (0, 0) if origin is None else (origin.offset, origin.skip)
-        return self._regroup(run, size, offset, skip)
+        return self._regroup(run, self._size(owner), offset, skip)
+
+    def _size(self, owner: Any) -> int:
+        return checked_size(eval_expr(self.batch_size, pipeline=owner))
 
     def alone(self, batch: Any) -> Any:
         """Make of one batch what the merging of batches makes of its items."""

@@ -176,7 +176,7 @@ class _Job:
             self.busy[worker.connection] = worker, chunk
             self.idle.pop()
             try:
-                worker.call(self.definition, chunk.start, chunk.stop - chunk.start, packed)
+                worker.call(self.definition, packed)
             except (BrokenPipeError, ConnectionResetError):
                 self._bury(worker, chunk)
 
@@ -233,7 +233,7 @@ class _Job:
         for connection in ready:
             worker, chunk = self.busy[connection]
             try:
-                body, copies = worker.channel.receive()
+                _, body, copies = worker.channel.receive()
             except (EOFError, OSError):
                 self._bury(worker, chunk)
                 continue

@@ -15,12 +15,14 @@ import sys
 import threading
 from collections import OrderedDict
 from contextlib import suppress
+from queue import SimpleQueue
 from time import monotonic
 from typing import Any
 
 from ironbatch.targets.processes.batches import Kept
 from ironbatch.targets.processes.functions import Definition
 from ironbatch.targets.processes.segments import (
+    PASSING,
     Channel,
     Packed,
     Segment,
@@ -28,7 +30,7 @@ from ironbatch.targets.processes.segments import (
     dumper,
     pack,
 )
-from ironbatch.targets.processes.worker import REMEMBERED
+from ironbatch.targets.processes.worker import REMEMBERED, UNWANTED
 
 __all__ = ["Pool", "Worker", "default_workers", "pool"]
 
@@ -59,7 +61,8 @@ class Worker:
         os.ftruncate(slot, mmap.PAGESIZE)
         self._slot = mmap.mmap(slot, mmap.PAGESIZE)
         self._item = memoryview(self._slot).cast("q")
-        self._item[0] = -1
+        for place in range(len(self._item)):
+            self._item[place] = -1
         passed = (theirs.fileno(), heard, outgoing, incoming, slot)
         try:
             self.process = subprocess.Popen(
@@ -88,14 +91,40 @@ class Worker:
         self._known: OrderedDict[bytes, None] = OrderedDict()
         self._passing = b""
         self._kept = Kept()
+        self._region = PASSING
 
     @property
     def item(self) -> int:
         """Which item it is at, -1 for none."""
         return int(self._item[0])
 
-    def call(self, definition: Definition, start: int, n: int, columns: Packed) -> None:
+    @property
+    def tasks(self) -> set[int]:
+        """Which tasks it is at, -1 for none."""
+        return set(self._item[1:UNWANTED])
+
+    def make(self, definition: Definition, task: Packed, region: int) -> None:
+        """Send a task that is answered through the same region; others may be under way."""
+        self.define(definition)
+        self.channel.send(task, region)
+
+    def drop_tasks_of(self, run: int) -> None:
+        """Tell it that tasks which it has not begun are not wanted."""
+        self._item[UNWANTED] = run
+
+    def shrink(self) -> None:
+        """Give the memory of all regions back; it has nothing to do."""
+        self.channel.incoming.shrink()
+        self.channel.outgoing.shrink()
+
+    def call(self, definition: Definition, columns: Packed) -> None:
         """Send a chunk of calls, and what they call if the worker does not know it yet."""
+        self.define(definition)
+        self._item[0] = -1
+        self.channel.send(columns)
+
+    def define(self, definition: Definition) -> None:
+        """Send what calls have in common, if the worker does not know it yet."""
         key = definition.key
         if definition.lasting:
             known = key in self._known
@@ -112,12 +141,10 @@ class Worker:
                     self._keep(token, dataset)
             where = os.getcwd()  # noqa: PTH109
             used = list(definition.datasets)
-            self.channel.send(
+            self._pass(
                 pack(("define", key, definition.lasting, used, where, sys.path), _dumps_plainly)
             )
-            self.channel.send(definition.packed)
-        self._item[0] = -1
-        self.channel.send(columns)
+            self._pass(definition.packed)
 
     def _keep(self, token: int, dataset: Any) -> None:
         """Send a dataset that later definitions name by number; None if it cannot be pickled."""
@@ -126,8 +153,13 @@ class Worker:
         except Exception:
             packed = pack(None, _dumps_plainly)
         self._kept.add(token, None)
-        self.channel.send(pack(("keep", token), _dumps_plainly))
-        self.channel.send(packed)
+        self._pass(pack(("keep", token), _dumps_plainly))
+        self._pass(packed)
+
+    def _pass(self, packed: Packed) -> None:
+        """Send what is followed by other messages, in a region that none of them uses."""
+        self._region = PASSING + (self._region + 1 - PASSING) % PASSING
+        self.channel.send(packed, self._region)
 
     def kill(self) -> None:
         """End the process at once, whatever it does."""
@@ -173,6 +205,8 @@ class Pool:
     def __init__(self) -> None:
         self._idle: list[Worker] = []
         self._workers: set[Worker] = set()
+        self._lent: set[Worker] = set()
+        self._returned: SimpleQueue[Worker] = SimpleQueue()
         self._starting = 0
         self._changed = threading.Condition()
         self._closed = False
@@ -183,6 +217,13 @@ class Pool:
         with self._changed:
             return [worker.process.pid for worker in self._workers]
 
+    @property
+    def idle(self) -> int:
+        """How many of them have nothing to do and are nobody's."""
+        with self._changed:
+            self._take_back()
+            return len(self._idle)
+
     def reserve(
         self,
         reserved: list[Worker],
@@ -191,6 +232,7 @@ class Pool:
         *,
         wait: bool,
         deadline: float | None = None,
+        lend: bool = False,
     ) -> None:
         """Take up to `wanted` workers for one call, starting processes if there are too few.
 
@@ -206,6 +248,8 @@ class Pool:
             Whether to wait until there is at least one.
         deadline : float, optional
             When to stop waiting, on the monotonic clock.
+        lend : bool
+            Whether they may be kept for long; `limit` leaves such workers out.
         """
         dead: list[Worker] = []
         try:
@@ -213,13 +257,17 @@ class Pool:
                 with self._changed:
                     if self._closed:
                         break
+                    self._take_back()
                     while self._idle and len(reserved) < wanted:
                         worker = self._idle[-1]
                         alive = worker.process.poll() is None
                         (reserved if alive else dead).append(worker)
                         self._idle.pop()
                     self._workers.difference_update(dead)
-                    room = max(0, limit - len(self._workers) - self._starting)
+                    if lend:
+                        self._lent.update(reserved)
+                    counted = len(self._workers) - len(self._lent & self._workers)
+                    room = max(0, limit - counted - self._starting)
                     starting = min(room, wanted - len(reserved))
                     self._starting += starting
                     if not starting and not reserved and wait:
@@ -233,6 +281,8 @@ class Pool:
                         reserved.append(worker)
                         with self._changed:
                             self._workers.add(worker)
+                            if lend:
+                                self._lent.add(worker)
                 finally:
                     with self._changed:
                         self._starting -= starting
@@ -243,9 +293,25 @@ class Pool:
         self._sleep_if_daemon()
         raise RuntimeError("worker processes cannot be used while Python exits")
 
+    def give_back(self, worker: Worker) -> None:
+        """Give back a worker that is not busy; the garbage collector may do that at any time."""
+        self._returned.put(worker)
+
+    def _take_back(self) -> None:
+        while not self._returned.empty():
+            worker = self._returned.get()
+            self._lent.discard(worker)
+            self._idle.append(worker)
+
+    def expect(self, workers: list[Worker]) -> None:
+        """Count workers that were lent: they come back or end soon."""
+        self._lent.difference_update(workers)
+
     def release(self, workers: list[Worker]) -> None:
         """Give workers back that are not busy."""
         with self._changed:
+            self._take_back()
+            self._lent.difference_update(workers)
             self._idle.extend(worker for worker in workers if worker not in self._idle)
             self._changed.notify_all()
 
@@ -258,6 +324,7 @@ class Pool:
         finally:
             with self._changed:
                 self._workers.discard(worker)
+                self._lent.discard(worker)
                 self._changed.notify_all()
 
     @staticmethod

@@ -9,7 +9,9 @@ from __future__ import annotations
 import mmap
 import os
 import pickle
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +27,21 @@ INLINE = 4096
 KEPT = 64 << 20
 """Bytes that a segment keeps between messages."""
 
+SPARE = 1 << 20
+"""Bytes that other regions keep while nothing is under way."""
+
+REGION = 1 << 36
+"""Bytes from the start of one region to the next."""
+
+PASSING = 1 << 10
+"""Number of the first region for messages that follow each other without an answer between."""
+
+BODY = 1 << 12
+"""Bytes up to which a pickle travels through the socket: one that is full would stop its sender."""
+
 _ALIGNMENT = 64
+
+_HEADER = struct.Struct("=3q")
 
 
 def anonymous_file() -> int:
@@ -60,58 +76,86 @@ def compact(values: Any) -> Any:
 
 
 class Segment:
-    """Shared memory that one process writes and another reads, a message at a time.
+    """Shared memory that one process writes and another reads, a message at a time in each region.
 
     Parameters
     ----------
     descriptor : int
         The anonymous file.
+
+    Notes
+    -----
+    Regions lie far apart in the file, so that each may grow; what is not written takes no memory.
     """
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
-        self._map: mmap.mmap | None = None
-        self._size = 0
+        self._maps: dict[int, mmap.mmap] = {}
+        self._extent = 0
 
-    def _fit(self, size: int) -> memoryview:
-        if size != self._size or self._map is None:
-            if self._map is not None:
-                self._map.close()
-            self._map = mmap.mmap(self.descriptor, size)
-            self._size = size
-        return memoryview(self._map)
+    def _fit(self, region: int, size: int) -> memoryview:
+        known = self._maps.get(region)
+        if known is None or len(known) != size:
+            if known is not None:
+                known.close()
+            known = self._maps[region] = mmap.mmap(self.descriptor, size, offset=region * REGION)
+        return memoryview(known)
 
-    def write(self, parts: list[pickle.PickleBuffer]) -> tuple[int, list[tuple[int, int]]]:
-        """Copy buffers into the segment; return its size, and start and stop of each."""
+    def write(self, raws: Sequence[memoryview], region: int = 0) -> int:
+        """Copy buffers into a region, after a table of their places; return its size."""
         places = []
-        end = 0
-        raws = [part.raw() for part in parts]
+        end = 16 * len(raws)
         for raw in raws:
             start = -(-end // _ALIGNMENT) * _ALIGNMENT
             end = start + raw.nbytes
-            places.append((start, end))
-        size = self._size
+            places += [start, end]
+        size = len(self._maps[region]) if region in self._maps else 0
         if end > size or (size > KEPT and end <= KEPT):
+            self.release(region)
             size = max(1 << 16, 1 << (end - 1).bit_length())
-            os.ftruncate(self.descriptor, size)
-        view = self._fit(size)
-        for (start, stop), raw in zip(places, raws, strict=True):
+            if region * REGION + size > self._extent:
+                self._extent = region * REGION + size
+                os.ftruncate(self.descriptor, self._extent)
+        view = self._fit(region, size)
+        view[: 16 * len(raws)] = struct.pack(f"={len(places)}q", *places)
+        for raw, start, stop in zip(raws, places[::2], places[1::2], strict=True):
             view[start:stop] = raw
         view.release()
-        return size, places
+        if region >= PASSING:
+            # The reader gives the memory back.
+            self._maps.pop(region).close()
+        return size
 
-    def read(self, size: int, places: list[tuple[int, int]]) -> list[bytearray]:
-        """Copy buffers out of the segment, so that the next message may overwrite it."""
-        view = self._fit(size)
-        copies = [bytearray(view[start:stop]) for start, stop in places]
+    def read(self, region: int, size: int, count: int) -> list[bytearray]:
+        """Copy `count` buffers out of a region, so that the next message may overwrite it."""
+        view = self._fit(region, size)
+        places = struct.unpack_from(f"={2 * count}q", view)
+        copies = [
+            bytearray(view[start:stop])
+            for start, stop in zip(places[::2], places[1::2], strict=True)
+        ]
         view.release()
+        if region >= PASSING:
+            self.release(region)
         return copies
+
+    def release(self, region: int) -> None:
+        """Give the memory of a region back, its content too."""
+        known = self._maps.pop(region, None)
+        if known is not None:
+            with suppress(OSError, AttributeError):
+                known.madvise(mmap.MADV_REMOVE)
+            known.close()
+
+    def shrink(self) -> None:
+        """Give the memory of large regions back, but for the first, which every message uses."""
+        for region in [one for one, known in self._maps.items() if one and len(known) > SPARE]:
+            self.release(region)
 
     def close(self) -> None:
         """Let the memory go."""
-        if self._map is not None:
-            self._map.close()
-            self._map = None
+        while self._maps:
+            self._maps.popitem()[1].close()
         descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
@@ -157,16 +201,19 @@ class Channel:
         self.outgoing = outgoing
         self.incoming = incoming
 
-    def send(self, packed: Packed) -> None:
-        """Send a packed message."""
-        header = b""
-        if packed.parts:
-            header = pickle.dumps(self.outgoing.write(packed.parts))
-        self.connection.send_bytes(len(header).to_bytes(4, "little") + header + packed.body)
+    def send(self, packed: Packed, region: int = 0) -> None:
+        """Send a packed message, its large parts through a region that is free."""
+        body, parts = packed.body, [part.raw() for part in packed.parts]
+        if len(body) > BODY:
+            parts.append(memoryview(body))
+            body = b""
+        size = self.outgoing.write(parts, region) if parts else 0
+        self.connection.send_bytes(_HEADER.pack(region, size, len(parts)) + body)
 
-    def receive(self) -> tuple[memoryview, list[bytearray]]:
-        """Receive a message, still pickled, and its large arrays."""
+    def receive(self) -> tuple[int, Any, list[bytearray]]:
+        """Receive a message: its region, the message still pickled, and its large arrays."""
         message = memoryview(self.connection.recv_bytes())
-        end = 4 + int.from_bytes(message[:4], "little")
-        copies = self.incoming.read(*pickle.loads(message[4:end])) if end > 4 else []
-        return message[end:], copies
+        region, size, count = _HEADER.unpack_from(message)
+        copies = self.incoming.read(region, size, count) if count else []
+        body: Any = message[_HEADER.size :]
+        return region, (body if body else copies.pop()), copies

@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections import OrderedDict
 from contextlib import suppress
+from queue import SimpleQueue
 from time import perf_counter
 from typing import Any
 
@@ -28,6 +29,9 @@ __all__ = ["main"]
 
 REMEMBERED = 32
 """How many functions a worker keeps for later calls."""
+
+UNWANTED = 511
+"""Place in the memory that both sides see: the run whose tasks nobody wants any more."""
 
 # The function, its constant arguments with their places, its keyword arguments; or what kept it
 # from being unpickled, and no keyword arguments.
@@ -82,26 +86,31 @@ class _Server:
         self.functions: OrderedDict[bytes, _Function] = OrderedDict()
         self.kept = Kept()
         self.passing: tuple[bytes, _Function] | None = None
+        self.sending = threading.Lock()
+        self.jobs: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
+        self.threads = 0
 
     def serve(self) -> None:
         """Answer messages until the connection ends."""
         self.channel.send(pack(("ready", os.getpid()), pickle.dumps))
         while True:
-            body, copies = self.channel.receive()
+            region, body, copies = self.channel.receive()
             try:
                 message = pickle.loads(body, buffers=copies)
             except Exception as error:
-                self._answer(("unreadable", encode(error, self.dumps)))
+                self._answer(("unreadable", encode(error, self.dumps)), region)
                 continue
             if message[0] == "define":
                 self._define(*message[1:])
             elif message[0] == "keep":
                 self._keep(*message[1:])
+            elif message[0] == "make":
+                self._make(region, *message[1:])
             else:
                 self._call(*message[1:])
 
     def _keep(self, token: int) -> None:
-        body, copies = self.channel.receive()
+        _, body, copies = self.channel.receive()
         try:
             dataset = pickle.loads(body, buffers=copies)
         except Exception:
@@ -112,7 +121,7 @@ class _Server:
     def _define(
         self, key: bytes, lasting: bool, datasets: list[int], directory: str, path: list[str]
     ) -> None:
-        body, copies = self.channel.receive()
+        _, body, copies = self.channel.receive()
         try:
             for token in datasets:
                 self.kept.use(token)
@@ -131,11 +140,7 @@ class _Server:
             self.passing = key, function
 
     def _call(self, key: bytes, start: int, n: int, columns: list[tuple[int, Any]]) -> None:
-        if self.passing is not None and self.passing[0] == key:
-            func, constants, kwargs = self.passing[1]
-        else:
-            self.functions.move_to_end(key)
-            func, constants, kwargs = self.functions[key]
+        func, constants, kwargs = self._function(key)
         if kwargs is None:
             self._answer(("undefined", func))
             return
@@ -168,18 +173,65 @@ class _Server:
         self._answer(("done", elapsed, compact(results), failures))
         progress[0] = -1
 
+    def _function(self, key: bytes) -> _Function:
+        if self.passing is not None and self.passing[0] == key:
+            return self.passing[1]
+        self.functions.move_to_end(key)
+        return self.functions[key]
+
+    def _make(self, region: int, key: bytes, run: int, threads: int, task: tuple[Any, ...]) -> None:
+        """Make one call, and answer through its region; in a thread if there may be several."""
+        func, constants, kwargs = self._function(key)
+        if kwargs is None:
+            self._answer(("undefined", func), region)
+            return
+        row = [value for _, value in constants]
+        if threads == 1:
+            self._carry_out(1, region, run, func, row, task)
+            return
+        while self.threads < threads:
+            self.threads += 1
+            threading.Thread(target=self._live, args=(self.threads,), daemon=True).start()
+        self.jobs.put((region, run, func, row, task))
+
+    def _live(self, place: int) -> None:
+        while True:
+            self._carry_out(place, *self.jobs.get())
+
+    def _carry_out(
+        self, place: int, region: int, run: int, func: Any, row: list[Any], task: tuple[Any, ...]
+    ) -> None:
+        progress = self.progress
+        if progress[UNWANTED] == run:
+            self._answer(("unwanted",), region)
+            return
+        progress[place] = task[0]
+        results: list[Any] = [None]
+        failures: dict[int, Any] = {}
+        try:
+            results[0] = func(*row, task)
+        except Exception as error:
+            failures[0] = self._failure(error)
+        except BaseException as error:
+            progress[place] = -1
+            self._answer(("fatal", self._failure(error)), region)
+            return
+        self._answer(("done", 0.0, results, failures), region)
+        progress[place] = -1
+
     def _failure(self, error: BaseException) -> tuple[Any, str]:
         tb = error.__traceback__
         tb = tb.tb_next if tb is not None else None
         text = "".join(traceback.format_exception(type(error), error, tb))
         return encode(error, self.dumps), text
 
-    def _answer(self, message: tuple[Any, ...]) -> None:
+    def _answer(self, message: tuple[Any, ...], region: int = 0) -> None:
         try:
             packed = pack(message, self.dumps)
         except Exception:
             packed = self._without_what_cannot_be_sent(message)
-        self.channel.send(packed)
+        with self.sending:
+            self.channel.send(packed, region)
 
     def _without_what_cannot_be_sent(self, message: tuple[Any, ...]) -> Packed:
         kind, elapsed, results, failures = message
