@@ -61,11 +61,23 @@ class Running(Resumable, Profiled, Declarations):
             Drop the shorter batch at the end of each epoch; otherwise batches straddle epochs.
         prefetch : int or bool
             How many batches are made ahead while the consumer is busy; True for 4 per core.
-        target : {'threads', 'mpc'}
-            Where they are made, also 't' and 'm': in threads, or in worker processes, of which
-            there are as many as cores. Steps that touch what batches share (variables, models,
-            locks, printing) are then carried out in this process, in order, and have to come last;
-            so is a `call` without ``save_to`` at the end of the chain.
+        target : {'threads', 'mpc'} or Executor
+            Where they are made, also 't' and 'm': in threads, in worker processes, or by an
+            executor such as those of `concurrent.futures`, which stays open. Where batches are
+            pickled, steps that touch what batches share (variables, models, locks, printing) are
+            carried out in this process, in order, when the batch is asked for, and have to come
+            last; so is a `call` without ``save_to`` at the end of the chain.
+        prefetch_bytes : int, optional
+            How many bytes of batches may wait, finished or under way, besides the one that the
+            consumer has. A batch is expected to be as large as the largest so far; one that is
+            larger than the bound is made by itself.
+        n_workers : int, optional
+            How many threads, or processes, there are at most; as many processes as cores by
+            default.
+        n_threads : int
+            How many batches each worker process makes at once, in threads; 1 by default. One
+            process with several threads leaves the consumer's interpreter free, with one copy of
+            the dataset.
         bar, notifier : bool, str, callable, dict or Notifier
             Show a progress bar: what `ironbatch.Notifier` takes first, a dictionary of its
             arguments, or a notifier.
@@ -113,7 +125,7 @@ class Running(Resumable, Profiled, Declarations):
         Notes
         -----
         The order of batches, their data and their random numbers do not depend on `prefetch` and
-        `target`. A generator that is dropped before its end leaves nothing behind but idle threads
+        `target`. Worker processes belong to a run until it ends or its generator is dropped. A generator that is dropped before its end leaves nothing behind but idle threads
         and processes. What follows `rebatch` is carried out in threads under any target.
         """
         return self._start(args, kwargs).batches()
