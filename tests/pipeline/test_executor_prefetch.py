@@ -234,7 +234,7 @@ def test_what_has_not_begun_is_cancelled_when_the_consumer_leaves():
 def test_an_executor_that_is_shut_down_is_an_error(dataset, kind):
     executor = kind(1)
     executor.shutdown()
-    with pytest.raises(RuntimeError, match="takes no batches.*stay open"):
+    with pytest.raises(RuntimeError, match=r"takes no batches.*stay open"):
         list(dataset.p.gen_batch(4, prefetch=3, target=executor))
 
 
@@ -244,7 +244,7 @@ def test_an_executor_that_is_shut_down_on_the_way_is_an_error(dataset, kind):
     batches = dataset.p.pause(0.05).gen_batch(1, prefetch=8, target=executor)
     next(batches)
     executor.shutdown(wait=False, cancel_futures=True)
-    with pytest.raises(RuntimeError, match="cancelled|takes no batches"):
+    with pytest.raises(RuntimeError, match=r"cancelled|takes no batches"):
         list(batches)
 
 
@@ -284,6 +284,6 @@ def test_other_targets_are_refused(dataset, target):
 def test_an_executor_has_workers_of_its_own(dataset):
     with (
         ThreadPoolExecutor(1) as executor,
-        pytest.raises(ValueError, match="n_workers does not go with target.*its? own"),
+        pytest.raises(ValueError, match=r"n_workers does not go with target.*its? own"),
     ):
         dataset.p.gen_batch(4, prefetch=2, target=executor, n_workers=2)

@@ -125,8 +125,9 @@ class Running(Resumable, Profiled, Declarations):
         Notes
         -----
         The order of batches, their data and their random numbers do not depend on `prefetch` and
-        `target`. Worker processes belong to a run until it ends or its generator is dropped. A generator that is dropped before its end leaves nothing behind but idle threads
-        and processes. What follows `rebatch` is carried out in threads under any target.
+        `target`. Worker processes belong to a run until it ends or its generator is dropped. A
+        generator that is dropped before its end leaves nothing behind but idle threads and
+        processes. What follows `rebatch` is carried out in threads under any target.
         """
         return self._start(args, kwargs).batches()
 
