@@ -84,6 +84,8 @@ def test_an_empty_batch_counts_for_nothing():
     metrics = ClassificationMetrics()
     metrics.update(np.zeros(0, int), np.zeros(0, int))
     assert metrics.confusion.size == 0
+    metrics.update(np.zeros(0, int), np.zeros(0, int), num_classes=3)
+    assert metrics.confusion.tolist() == [[0] * 3] * 3
 
 
 @pytest.mark.parametrize(

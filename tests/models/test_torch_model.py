@@ -448,6 +448,22 @@ def test_it_can_be_pickled(images, labels):
     assert same(model, again)
 
 
+def test_masks_are_classes_of_pixels():
+    import torch
+
+    images = np.random.default_rng(0).random((8, 1, 6, 6), dtype=np.float32)
+    masks = images[:, 0] > 0.5
+    model = TorchModel(
+        {"module": torch.nn.Conv2d, "arguments": {"in_channels": 1, "out_channels": 2}}
+        | {"arguments/kernel_size": 1, "loss": "ce", "optimizer/lr": 0.1, "seed": 1}
+    )
+    for _ in range(100):
+        model.train(images, masks)
+    found = model.predict(images, outputs="labels")
+    assert found.shape == masks.shape
+    assert (found == masks).mean() > 0.9
+
+
 # In pipelines
 
 

@@ -223,6 +223,13 @@ def test_a_later_declaration_takes_the_place_of_an_earlier_one():
     assert old.config == {"n": 1}
 
 
+def test_an_unknown_model_in_an_expression_names_the_expression(dataset):
+    pipeline = dataset.p.init_model("mean", Mean).call(len, M("maen").seen)
+    with pytest.raises(KeyError, match=r"'maen'; near names: mean") as e:
+        pipeline.run(2)
+    assert "M('maen')" in " ".join([str(e.value), *e.value.__notes__])
+
+
 def test_a_model_cannot_be_assigned_to(dataset):
     with pytest.raises(TypeError, match=r"M\('mean'\)"):
         dataset.p.init_model("mean", Mean).update(M("mean"), 5).run(2)

@@ -37,6 +37,7 @@ class _Counted:
         fmt: str = "labels",
         axis: int = -1,
         threshold: float = 0.5,
+        num_classes: int = 0,
     ) -> None:
         """Count one batch.
 
@@ -53,6 +54,8 @@ class _Counted:
             Which axis of the predictions is that of the classes.
         threshold : float
             From which probability on it is class 1.
+        num_classes : int
+            How many classes there are at least.
 
         Raises
         ------
@@ -69,14 +72,11 @@ class _Counted:
                 f"shapes differ: targets {true.shape}, predictions {guessed.shape} "
                 f"(fmt={fmt!r}, axis={axis})"
             )
-        if not true.size:
-            return
         true, guessed = _classes(true, "targets"), _classes(guessed, "predictions")
-        largest = int(max(true.max(), guessed.max()))
+        size = max(num_classes, *(int(one.max(initial=-1)) + 1 for one in (true, guessed)))
+        if size > len(self.confusion):
+            self.confusion = np.pad(self.confusion, (0, size - len(self.confusion)))
         size = len(self.confusion)
-        if largest >= size:
-            self.confusion = np.pad(self.confusion, (0, largest + 1 - size))
-            size = largest + 1
         pairs = np.bincount(true * size + guessed, minlength=size * size)
         self.confusion += pairs.reshape(size, size)
 
@@ -206,7 +206,7 @@ def _classes(values: npt.NDArray[Any], what: str) -> npt.NDArray[np.int64]:
             f"such as {numbers[0]!r}; for probabilities say fmt='proba'"
         )
     classes: npt.NDArray[np.int64] = numbers.astype(np.int64)
-    if classes.min() < 0:
+    if classes.min(initial=0) < 0:
         raise ValueError(f"{what} are classes from 0, got {classes.min()}")
     return classes
 
