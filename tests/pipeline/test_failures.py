@@ -1,7 +1,9 @@
 """What runs do with items and batches that fail."""
 
+import gc
 import pickle
 import traceback
+import weakref
 
 import numpy as np
 import pytest
@@ -238,6 +240,37 @@ def test_records_say_what_happened(dataset):
     assert str(first.exception) == "cannot do 2"
     assert first.exception.__traceback__ is None
     assert "in invert" in first.traceback
+
+
+@pytest.mark.parametrize("target", ["for", "threads", "async"])
+def test_records_keep_no_data_alive(dataset, target):
+    seen = []
+
+    def fail(value):
+        large = np.zeros(100)
+        seen.append(weakref.ref(large))
+        raise ValueError
+
+    pipeline = dataset.p.apply_parallel(fail, src="values", target=target, on_error=0.0)
+    gc.disable()
+    try:
+        pipeline.run(5)
+        assert [large() for large in seen] == [None] * 10
+    finally:
+        gc.enable()
+    assert len(pipeline.failures) == 10
+
+
+@pytest.mark.parametrize("on_error", ["skip", np.zeros(())])
+def test_a_run_that_skips_can_be_gone_on_with(dataset, on_error):
+    whole = outs(dataset.p.invert(), shuffle=5, on_error=on_error)
+    pipeline = dataset.p.invert()
+    for _ in zip(range(1), pipeline.gen_batch(4, shuffle=5, on_error=on_error), strict=False):
+        state = pipeline.state_dict()
+    again = dataset.p.invert()
+    again.load_state_dict(state)
+    rest = [batch.out.tolist() for batch in again.gen_batch(on_error=on_error)]
+    assert rest == whole[1:]
 
 
 def test_failures_can_be_read(dataset):

@@ -249,13 +249,7 @@ def run(
         func = getattr(batch, func)
     if not callable(func):
         raise TypeError(f"apply_parallel needs a callable, not {func!r}")
-    settings = given_settings(
-        on_error=on_error,
-        max_failures=max_failures,
-        retries=retries,
-        backoff=backoff,
-        retry_on=retry_on,
-    )
+    settings = given_settings(on_error, max_failures, retries, backoff, retry_on)
     if settings:
         own = accepted(func).parameters if not is_native(func) else ()
         for name in settings.keys() & own:

@@ -134,13 +134,7 @@ def inbatch_parallel(
         raise ValueError("init cannot be None: it gives the arguments of each call")
     check_target(target, debug)
     targets.check_limits(n_workers, timeout)
-    settings = given_settings(
-        on_error=on_error,
-        max_failures=max_failures,
-        retries=retries,
-        backoff=backoff,
-        retry_on=retry_on,
-    )
+    settings = given_settings(on_error, max_failures, retries, backoff, retry_on)
     check_settings(settings)
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Any]:

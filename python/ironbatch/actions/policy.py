@@ -184,9 +184,20 @@ def _checked_kinds(kinds: Any) -> tuple[type[Exception], ...]:
     return found
 
 
-def given_settings(**keywords: Any) -> dict[str, Any]:
+def given_settings(
+    on_error: Any, max_failures: Any, retries: Any, backoff: Any, retry_on: Any
+) -> dict[str, Any]:
     """Give those of the keywords that are set."""
-    return {name: value for name, value in keywords.items() if value is not UNSET}
+    if on_error is max_failures is retries is backoff is retry_on is UNSET:
+        return {}
+    given = {
+        "on_error": on_error,
+        "max_failures": max_failures,
+        "retries": retries,
+        "backoff": backoff,
+        "retry_on": retry_on,
+    }
+    return {name: value for name, value in given.items() if value is not UNSET}
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:

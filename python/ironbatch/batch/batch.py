@@ -334,13 +334,7 @@ class Batch(Parallel):
         """
         from ironbatch.formats import load_into
 
-        settings = given_settings(
-            on_error=on_error,
-            max_failures=max_failures,
-            retries=retries,
-            backoff=backoff,
-            retry_on=retry_on,
-        )
+        settings = given_settings(on_error, max_failures, retries, backoff, retry_on)
         load_into(self, src, fmt, dst, components=components, settings=settings, **kwargs)
         return self
 
@@ -387,13 +381,7 @@ class Batch(Parallel):
         """
         from ironbatch.formats import dump_from
 
-        settings = given_settings(
-            on_error=on_error,
-            max_failures=max_failures,
-            retries=retries,
-            backoff=backoff,
-            retry_on=retry_on,
-        )
+        settings = given_settings(on_error, max_failures, retries, backoff, retry_on)
         dump_from(self, dst, fmt, components, settings=settings, **kwargs)
         return self
 

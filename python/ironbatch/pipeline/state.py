@@ -103,7 +103,7 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, np.bool_):
         return bool(value)
-    if hasattr(value, "__index__"):
+    if hasattr(value, "__index__") and not isinstance(value, np.ndarray):
         return operator.index(value)
     if isinstance(value, np.random.SeedSequence):
         entropy: Any = value.entropy

@@ -189,6 +189,7 @@ class _Job:
             # Without this frame, which the exception would otherwise keep alive in a cycle.
             tb = error.__traceback__
             error.__traceback__ = tb.tb_next if tb is not None else None
+            del tb
             self.results[position] = error
         except self.cancelled as error:
             failed = RuntimeError("the task of this item was cancelled")

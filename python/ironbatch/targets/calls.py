@@ -187,6 +187,7 @@ def run_range(
             # This frame would keep `results`, hence the exception itself, alive in a cycle.
             tb = error.__traceback__
             error.__traceback__ = tb.tb_next if tb is not None else None
+            del tb
             results.append(error)
         else:
             if len(results) - before < stop - start:
