@@ -475,3 +475,50 @@ def test_a_mode_that_a_value_has_no_method_for_is_an_error(batch):
 def test_eval_expr_takes_a_pipeline_and_an_iteration():
     pipeline = Pipeline().init_variable("x", 7)
     assert eval_expr([V("x"), I()], pipeline=pipeline, iteration=4) == [7, 4]
+
+
+@pytest.mark.parametrize(
+    ("method", "value", "expected"),
+    [("assign", 5, 5), ("append", 2, [1, 2]), ("extend", [2, 3], [1, 2, 3]), ("update", [2], None)],
+)
+def test_methods_that_store_take_a_batch_or_a_pipeline(batch, method, value, expected):
+    expected = {1, 2} if expected is None else expected
+    for context in ({"batch": batch}, {"pipeline": batch.pipeline}):
+        V("x").assign({1} if method == "update" else [1], **context)
+        getattr(V("x"), method)(value, **context)
+        assert batch.pipeline.v("x") == expected
+    batch.own = {1} if method == "update" else [1]
+    getattr(B.own, method)(value, batch=batch)
+    assert batch.own == expected
+
+
+def test_an_expression_is_bound_to_a_pipeline():
+    expression = V("x")
+    expression.set_params(pipeline=Pipeline().init_variable("x", 8))
+    assert expression.get() == 8
+
+
+@pytest.mark.parametrize("letter", [B, C, V, L])
+def test_the_mode_is_that_of_the_expression(batch, letter):
+    batch.kept = [1]
+    batch.pipeline.init_variable("kept", [1]).set_config({"kept": [1]})
+    expression = letter("kept", mode="a")
+    if letter is not L:
+        expression.set(2, batch=batch)
+        assert letter("kept").get(batch=batch) == [1, 2]
+    assert repr(expression) == f"{letter.__name__}('kept', mode='a')"
+
+
+@pytest.mark.parametrize("letter", [C, V])
+def test_expressions_of_another_pipeline(batch, letter):
+    other = Pipeline(config={"x": 99}).init_variable("x", 99)
+    assert letter("x", pipeline=other).get(batch=batch) == 99
+    letter("x", pipeline=other).set(98, batch=batch)
+    assert letter("x").get(pipeline=other) == 98
+
+
+def test_r_of_another_pipeline_draws_from_it(batch):
+    one, two = Pipeline(), Pipeline()
+    assert R("normal", pipeline=one).get() != R("normal", pipeline=two).get()
+    with pytest.raises(ValueError, match="needs a pipeline"):
+        R("normal").get()

@@ -282,6 +282,31 @@ def test_skipped_batches(shuffle):
             assert got == expected
 
 
+def fail_some(value, number):
+    if number % 3 == 1:
+        raise ValueError("cannot")
+    return value
+
+
+@pytest.mark.parametrize(("prefetch", "target"), [(0, "threads"), (3, "threads"), (3, "mpc")])
+def test_items_that_are_skipped_take_no_draws_from_others(prefetch, target):
+    start = Pipeline().put(P(R("normal")), target="for")
+    number = P(B.indices)
+    failing = start.apply_parallel(fail_some, number, src="values", target="for")
+    noise = {"src": "values", "requires_rng": True, "target": "for"}
+    arguments = {"on_error": "skip", "prefetch": prefetch, "target": target}
+    whole = by_item(failing.apply_parallel(jitter, **noise), 12, batch_size=12, on_error="skip")
+    assert sorted(whole) == [n for n in range(12) if n % 3 != 1]
+    for batch_size in (1, 5):
+        got = by_item(
+            failing.apply_parallel(jitter, **noise), 12, batch_size=batch_size, **arguments
+        )
+        assert got == whole
+    all_pass = start.apply_parallel(flip, src="values", p=0, target="for")
+    untouched = by_item(all_pass.apply_parallel(jitter, **noise), 12, batch_size=12)
+    assert {item: untouched[item] for item in whole} == whole
+
+
 def test_what_is_drawn_here_after_what_is_drawn_elsewhere():
     def noted(**arguments):
         template = Pipeline().put(P(R("normal")), target="for").shake().init_variable("log", [])

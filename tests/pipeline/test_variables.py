@@ -276,3 +276,10 @@ def test_changes_take_a_lock_if_the_variable_has_one(lock):
 def test_the_config_is_kept_or_cleared(clear):
     pipeline = Pipeline(config={"a/b": 1, "c": 2}).set_config({"a/x": 3}, clear=clear)
     assert pipeline.config == ({"a": {"x": 3}} if clear else {"a": {"b": 1, "x": 3}, "c": 2})
+
+
+def test_locks_go_by_name():
+    pipeline = Pipeline()
+    assert pipeline.lock("a") is pipeline.lock("a")
+    assert pipeline.lock("a") is not pipeline.lock("b")
+    assert pipeline.lock() is pipeline.lock("lock")

@@ -53,12 +53,15 @@ class B(NamedExpression):
         if type(self) is not B or type(name) is not str or self._copy:
             return self._compute
 
+        kind = type(NamedExpression)
+
         def attribute(batch: Any, scope: Scope) -> Any:
             try:
                 value = getattr(batch, name)
             except Exception:
                 return self._compute(batch, scope)
-            return value._compute(batch, scope) if isinstance(value, NamedExpression) else value
+            # Quicker than isinstance, which asks the metaclass.
+            return value._compute(batch, scope) if type(type(value)) is kind else value
 
         return attribute
 
