@@ -134,6 +134,7 @@ class TorchModel:
         self.scheduler: Any = None
         self.updates = 0
         self._every = 1
+        self._shaped = False
         self._scaler: Any = None
         self._batches = 0
         self._pending = 0
@@ -172,10 +173,22 @@ class TorchModel:
         import torch
 
         (number,) = np.random.SeedSequence([seed, *place]).generate_state(1, np.uint64)
-        devices = [*range(torch.cuda.device_count())] if torch.cuda.is_initialized() else []
-        with _random_numbers, torch.random.fork_rng(devices):
-            torch.manual_seed(int(number >> np.uint64(1)))
-            yield
+        number = int(number >> np.uint64(1))
+        with _random_numbers:
+            if self.device.type == "cpu":
+                # The same as below, at a tenth of the time: a batch may be done in a millisecond.
+                generator = torch.default_generator
+                before = generator.get_state()
+                generator.manual_seed(number)
+                try:
+                    yield
+                finally:
+                    generator.set_state(before)
+                return
+            devices = [*range(torch.cuda.device_count())] if torch.cuda.is_initialized() else []
+            with torch.random.fork_rng(devices):
+                torch.manual_seed(number)
+                yield
 
     def _precision(self) -> Any:
         import torch
@@ -199,10 +212,12 @@ class TorchModel:
         from torch.nn.parameter import is_lazy
 
         args, kwargs = input_tensors(inputs, self.device, self._dtype())
-        if any(is_lazy(one) for one in self.module.parameters()):
-            self.module.eval()
-            with self._seeded(1), torch.no_grad():
-                self._call(args, kwargs)
+        if not self._shaped:
+            if any(is_lazy(one) for one in self.module.parameters()):
+                self.module.eval()
+                with self._seeded(1), torch.no_grad():
+                    self._call(args, kwargs)
+            self._shaped = True
         return args, kwargs
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
