@@ -233,3 +233,35 @@ def test_a_chance_after_a_chance_multiplies(dataset, values):
     assert values(dataset >> always)[2] == [16.0, 18.0]
     never = Pipeline().scale(2) @ 1 @ 0
     assert values(dataset >> never)[2] == [8.0, 9.0]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda p: p * 2,
+        lambda p: p @ 0.5,
+        lambda p: Pipeline(pipeline=p, proba=0.5),
+        lambda p: Pipeline(pipeline=p, repeat=2),
+        lambda p: Pipeline().append_pipeline(p),
+    ],
+)
+@pytest.mark.parametrize("parts", [lambda p: p.rebatch(2), lambda p: p.merge(p)])
+def test_parts_before_rebatch_are_not_lost_in_a_single_step(dataset, write, parts):
+    with pytest.raises(ValueError, match="rebatch or merge cannot"):
+        write(parts(dataset.p.scale(2)).scale(3))
+
+
+def test_print_takes_what_the_function_takes(dataset):
+    with pytest.raises(TypeError, match="got flsh"):
+        dataset.p.print(1, flsh=True)
+
+
+@pytest.mark.parametrize("thing", [None, 3, "batch"])
+def test_only_batches_are_executed_by_hand(dataset, thing):
+    with pytest.raises(TypeError, match="takes a batch"):
+        dataset.p.execute_for(thing)
+
+
+def test_what_is_called_before_a_run_is_a_function(dataset):
+    with pytest.raises(TypeError, match="call takes a function"):
+        dataset.p.before.call(3)

@@ -58,6 +58,9 @@ class Adding(Running):
 
     def print(self, *args: Any, **kwargs: Any) -> Self:
         """Print values for each batch; takes what the function `print` takes, and expressions."""
+        unknown = kwargs.keys() - {"sep", "end", "file", "flush"}
+        if unknown:
+            raise TypeError(f"print takes sep, end, file and flush, got {', '.join(unknown)}")
         return self._with(Step("print", args, kwargs, "print"))
 
     def discard_batch(self) -> Self:

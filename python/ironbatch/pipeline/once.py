@@ -43,6 +43,8 @@ class OncePipeline:
 
     def call(self, fn: Any, *args: Any, save_to: Any = None, **kwargs: Any) -> OncePipeline:
         """Call a function."""
+        if not callable(fn):
+            raise TypeError(f"call takes a function, got {fn!r}")
         return self._add(Step("call", (fn, *args), kwargs, "call", save_to))
 
     def init_variable(

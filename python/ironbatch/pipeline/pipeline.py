@@ -114,6 +114,7 @@ class Pipeline(ModelSteps, Adding):
             self.variables = pipeline.variables.copy(self)
             self.variables.strict = strict or pipeline.variables.strict
         if proba is not None or repeat is not None:
+            _refuse_parts(self, "be repeated or left to chance as a whole; say so of its parts")
             whole = Pipeline(actions=self.steps)
             self.steps = (Step("pipeline", nested=whole, proba=proba, repeat=repeat),)
 
@@ -225,11 +226,18 @@ class Pipeline(ModelSteps, Adding):
             Its actions, variables and models; its dataset does not count.
         proba, repeat : float and int or NamedExpression, optional
             Chance and repetition of the step.
+
+        Raises
+        ------
+        ValueError
+            If that pipeline has `rebatch` or `merge`, which no single step can do.
         """
+        _refuse_parts(pipeline, "be a single step of another one; add it with +")
         step = Step("pipeline", nested=pipeline, proba=proba, repeat=repeat)
         return self._merged(pipeline, (*self.steps, step))
 
     def _modified(self, **change: Any) -> Self:
+        _refuse_parts(self, "be repeated or left to chance as a whole; say so of its parts")
         if len(self.steps) == 1:
             (only,) = self.steps
             (name,) = change
@@ -365,6 +373,12 @@ class Pipeline(ModelSteps, Adding):
         from ironbatch.pipeline.explain import Explained, as_text, explained
 
         return Explained("\n".join(as_text(explained(self))))
+
+
+def _refuse_parts(pipeline: Pipeline, what: str) -> None:
+    """Refuse a pipeline of several parts where only the last one would count."""
+    if pipeline.rebatched is not None:
+        raise ValueError(f"a pipeline with rebatch or merge cannot {what}")
 
 
 def _some_batch_has(name: str) -> bool:

@@ -293,6 +293,8 @@ class Running(Resumable, Profiled, Declarations):
         Batch
             What the last action returned; None if it discarded the batch.
         """
+        if not isinstance(batch, BatchBase):
+            raise TypeError(f"execute_for takes a batch, got {batch!r}")
         key = None
         if seed is not None:
             from ironbatch.random import stream_key
