@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any, Final, Self, TypeAlias, final
 
@@ -207,9 +207,13 @@ class NativeKernel:
     @property
     def elementwise(self) -> bool: ...
     @property
+    def takes_ragged(self) -> bool: ...
+    @property
+    def varying(self) -> bool: ...
+    @property
     def random(self) -> bool: ...
     @property
-    def params(self) -> list[tuple[str, str, str | None, bool, Any]]: ...
+    def params(self) -> list[tuple[str, str, tuple[str, int] | None, bool, Any]]: ...
     def bind(self, params: dict[str, Any], per_item: list[str]) -> NativePlan: ...
 
 @final
@@ -228,6 +232,19 @@ class NativePlan:
         n_workers: int | None = None,
         timeout: float | None = None,
     ) -> _Failure: ...
+    def run_columns(
+        self,
+        n_items: int,
+        inputs: Sequence[_Array | tuple[_Array, NDArray[np.int64], NDArray[np.int64]]],
+        params: Sequence[_Array],
+        allocate: Callable[[str, tuple[int, ...]], _Array],
+        *,
+        random: _Random | None = None,
+        n_workers: int | None = None,
+        timeout: float | None = None,
+    ) -> tuple[
+        _Failure, list[tuple[_Array, tuple[NDArray[np.int64], NDArray[np.int64]] | None]]
+    ]: ...
     def run_each(
         self,
         inputs: Sequence[Sequence[_Array]],

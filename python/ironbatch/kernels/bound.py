@@ -178,10 +178,13 @@ class BoundKernel:
             )
         random = streams_of(rng, 1) if self.draws else None
         arrays = [_usable(np.asarray(value)) for value in inputs]
-        outputs = self._allocate([(array.dtype, array.shape) for array in arrays], 1)
-        failure = self._plan.run(
-            1, [array[np.newaxis] for array in arrays], outputs, [], random=random
-        )
+        items = [array[np.newaxis] for array in arrays]
+        if self.kernel.native.varying:
+            failure, made = self._plan.run_columns(1, items, [], _allocate, random=random)
+            outputs = [array for array, _ in made]
+        else:
+            outputs = self._allocate([(array.dtype, array.shape) for array in arrays], 1)
+            failure = self._plan.run(1, items, outputs, [], random=random)
         if failure is not None:
             raise _error(failure)
         results = tuple(output[0] for output in outputs)
@@ -264,7 +267,10 @@ class BoundKernel:
         if self.draws:
             options["random"] = self._streams(streams, batch, positions, n)
         made: list[Component]
-        if all(isinstance(one, np.ndarray) and one.dtype.kind != "O" for one in components):
+        columns = self._columns(components) if n else None
+        if columns is not None:
+            made, failure = self._run_columns(n, columns, params, name, options)
+        elif all(isinstance(one, np.ndarray) and one.dtype.kind != "O" for one in components):
             arrays = [_usable(one.view(np.ndarray)) for one in components]  # type: ignore[union-attr]
             outputs = self._allocate([(array.dtype, array.shape[1:]) for array in arrays], n)
             failure = self._plan.run(n, arrays, outputs, params, **options) if n else None
@@ -312,6 +318,40 @@ class BoundKernel:
 
         return [empty((n, *shape), dtype) for dtype, shape in self._infer(tuple(specs))]
 
+    def _columns(self, components: Sequence[Component]) -> list[Any] | None:
+        """Give components as columns if shapes of results have to be worked out item by item.
+
+        None if they are the same for all items, or items have to be handed over one by one.
+        """
+        native = self.kernel.native
+        looks_at_items = (
+            bool(self._per_item)
+            or native.varying
+            or not all(isinstance(one, np.ndarray) for one in components)
+        )
+        if not looks_at_items or not native.takes_ragged:
+            return None
+        columns = [_column(one) for one in components]
+        return None if any(column is None for column in columns) else columns
+
+    def _run_columns(
+        self,
+        n: int,
+        columns: list[Any],
+        params: list[NDArray[Any]],
+        name: str | None,
+        options: dict[str, Any],
+    ) -> tuple[list[Component], tuple[int, str, str] | None]:
+        """Run on columns of which some may be ragged; results are if their shapes differ."""
+        from ironbatch.components import Dense, Ragged
+
+        failure, outputs = self._plan.run_columns(n, columns, params, _allocate, **options)
+        made: list[Component] = [
+            Dense.of(array, name) if lists is None else Ragged(array, *lists, name=name)
+            for array, lists in outputs
+        ]
+        return made, failure
+
     def _run_each(
         self,
         components: Sequence[Component],
@@ -336,6 +376,28 @@ class BoundKernel:
         views = list(map(list, zip(*(views for views, _ in layouts), strict=True)))
         failure = self._plan.run_each(rows, views, params, **options)
         return [component for _, component in layouts], failure
+
+
+def _allocate(dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Allocate an output for the compiled side."""
+    from ironbatch.components import empty
+
+    return empty(shape, np.dtype(dtype)).view(np.ndarray)
+
+
+def _column(component: Component) -> Any:
+    """Give a column as the compiled side takes it; None for objects and text."""
+    from ironbatch.components import Bytes, Ragged
+
+    if isinstance(component, np.ndarray):
+        return None if component.dtype.kind == "O" else _usable(component.view(np.ndarray))
+    if isinstance(component, Ragged):
+        values = _usable(np.asarray(component.values))
+        return np.ascontiguousarray(values), component.offsets, component.shapes
+    if isinstance(component, Bytes):
+        offsets = component.offsets
+        return component.data, offsets, np.diff(offsets)[:, np.newaxis]
+    return None
 
 
 def _usable(array: NDArray[Any]) -> NDArray[Any]:

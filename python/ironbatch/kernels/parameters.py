@@ -89,17 +89,19 @@ def per_item_values(
         If values are not of the parameter's type.
     """
     values = []
-    for name, _, dtype, _, _ in native.params:
-        if name not in expressions:
+    for name, _, per_item, _, _ in native.params:
+        if name not in expressions or per_item is None:
             continue
+        dtype, rank = per_item
         given = expressions[name].item_values(batch, n)
         try:
-            column = np.asarray(given)
+            column = np.asarray(list(given) if rank else given)
         except ValueError:  # rows of different lengths
             column = np.empty((), object)
-        if column.ndim != 1 or column.dtype.kind not in "biuf":
+        if column.ndim != 1 + rank or column.dtype.kind not in "biuf":
+            what = "as many numbers" if rank else "one number"
             raise TypeError(
-                f"{native.name}: {name} has to be one number for each item; "
+                f"{native.name}: {name} has to be {what} for each item; "
                 f"the signature is {native.signature}"
             )
         if len(column) != n:

@@ -32,6 +32,7 @@ pub fn expand(signature: &Signature) -> Result<TokenStream> {
         (quote!(None), quote!(None))
     };
     let elementwise = u64::from(signature.options.elementwise);
+    let varying = u64::from(signature.options.shapes.is_some()) * 4;
     let random = u64::from(signature.options.random || signature.draws()) * 2;
     Ok(quote! {
         #[allow(clippy::needless_pass_by_value, clippy::too_many_arguments)]
@@ -66,7 +67,7 @@ pub fn expand(signature: &Signature) -> Result<TokenStream> {
                 struct_size: ::core::mem::size_of::<abi::KernelInfo>(),
                 name: abi::Text::new(#name_text),
                 doc: abi::Text::new(#doc),
-                flags: #elementwise + #random,
+                flags: #elementwise + #random + #varying,
                 inputs: (&raw const INPUTS.0).cast(),
                 n_inputs: #n_inputs,
                 outputs: (&raw const OUTPUTS.0).cast(),
@@ -76,7 +77,7 @@ pub fn expand(signature: &Signature) -> Result<TokenStream> {
                 prepare: Some(kernel_prepare),
                 drop_plan: Some(kernel_drop_plan),
                 infer: Some(kernel_infer),
-                infer_items: None,
+                infer_items: Some(kernel_infer_items),
                 new_state: #new_state,
                 drop_state: #drop_state,
                 run: Some(kernel_run),
@@ -153,16 +154,25 @@ fn plan(signature: &Signature) -> TokenStream {
 fn infer(signature: &Signature) -> Result<TokenStream> {
     let (n_inputs, n_outputs) = (signature.inputs.len(), signature.outputs.len());
     let specs = if let Some(path) = &signature.options.infer {
-        quote!(let specs: ::std::vec::Vec<sdk::Spec> = #path(&inputs, plan)?;)
+        quote!(#path(inputs, plan))
+    } else if signature.options.shapes.is_some() {
+        quote!(Err(sdk::Error::new(
+            "shapes depend on what is in the items"
+        )))
     } else {
         let specs = signature
             .outputs
             .iter()
             .map(|output| same_shape(signature, output))
             .collect::<Result<Vec<_>>>()?;
-        quote!(let specs = ::std::vec![#(#specs),*];)
+        quote!(Ok(::std::vec![#(#specs),*]))
     };
+    let items = infer_items(signature);
     Ok(quote! {
+        fn kernel_specs(inputs: &[sdk::Spec], plan: &Plan) -> sdk::Result<::std::vec::Vec<sdk::Spec>> {
+            #specs
+        }
+
         unsafe extern "C" fn kernel_infer(
             plan: *const c_void,
             inputs: *const *const abi::OperandSpec,
@@ -173,12 +183,79 @@ fn infer(signature: &Signature) -> Result<TokenStream> {
                 call::guard(message, || {
                     let plan = &*plan.cast::<Plan>();
                     let inputs = call::read_specs(inputs, #n_inputs)?;
-                    #specs
-                    call::write_specs(outputs, #n_outputs, &specs)
+                    call::write_specs(outputs, #n_outputs, &kernel_specs(&inputs, plan)?)
                 })
             }
         }
+
+        #items
     })
+}
+
+/// The outputs of each item, from its own shapes and parameters, or from what is in it.
+fn infer_items(signature: &Signature) -> TokenStream {
+    let (n_inputs, n_outputs) = (signature.inputs.len(), signature.outputs.len());
+    let own = signature.params.iter().enumerate().map(|(number, param)| {
+        let (name, stored) = (&param.name, &param.stored);
+        quote! {
+            if let Some(values) = call.param(#number) {
+                if let Some(value) = <#stored as sdk::Param>::at(&values, item)? {
+                    own.get_or_insert_with(|| plan.clone()).#name = value;
+                }
+            }
+        }
+    });
+    let (typed, outputs) = match &signature.options.shapes {
+        None => (quote!(), quote!(kernel_specs(inputs, plan))),
+        Some(path) => {
+            let (generics, _, bounds) = signature.function.sig.generics.split_for_impl();
+            let variables: Vec<_> = signature
+                .options
+                .types
+                .iter()
+                .map(|(name, _)| name)
+                .collect();
+            let turbofish = if variables.is_empty() {
+                quote!()
+            } else {
+                quote!(::<#(#variables),*>)
+            };
+            let views = signature.inputs.iter().enumerate().map(|(number, input)| {
+                let (element, axes) = (&input.element, dimension(input.rank));
+                quote!(sdk::operand::Input::<#element, #axes>::new(&call.input(#number))?.at(item))
+            });
+            let dispatch = dispatch(signature, &quote!(kernel_shapes), &quote!(call, item, plan));
+            (
+                quote! {
+                    fn kernel_shapes #generics (
+                        call: &call::Call, item: usize, plan: &Plan,
+                    ) -> sdk::Result<::std::vec::Vec<sdk::Spec>> #bounds {
+                        unsafe { #path #turbofish (#(#views,)* plan) }
+                    }
+                },
+                quote!(#dispatch),
+            )
+        }
+    };
+    quote! {
+        #typed
+
+        unsafe extern "C" fn kernel_infer_items(
+            call: *const abi::RunCall,
+            specs: *const *mut abi::OperandSpec,
+            shapes: *const *mut i64,
+        ) -> i32 {
+            unsafe {
+                call::infer_items(call, (#n_inputs, #n_outputs), specs, shapes, |call, item, inputs| {
+                    let plan = call.plan::<Plan>();
+                    let mut own = ::core::option::Option::<Plan>::None;
+                    #(#own)*
+                    let plan = own.as_ref().unwrap_or(plan);
+                    #outputs
+                })
+            }
+        }
+    }
 }
 
 /// The spec of an output that is shaped like the first input.
@@ -237,6 +314,7 @@ fn run(signature: &Signature) -> TokenStream {
         quote!(::<#(#variables),*>)
     };
     let setup = setup(signature);
+    let own = own_values(signature);
     let arguments = signature.arguments.iter().map(|argument| match argument {
         Argument::Input(number) => {
             let input = format_ident!("input_{number}");
@@ -251,13 +329,16 @@ fn run(signature: &Signature) -> TokenStream {
         Argument::Item => quote!(sdk::Item::new(call, item)),
         Argument::Rng => quote!(&mut streams.of(item)),
     });
-    let dispatch = dispatch(signature);
+    let dispatch = dispatch(signature, &quote!(kernel_typed), &quote!(call));
     quote! {
         fn kernel_typed #generics (call: &call::Call) -> ::core::result::Result<(), call::Stop> #bounds {
             unsafe {
                 let plan = call.plan::<Plan>();
                 #setup
-                call.each(|item| sdk::Outcome::into_result(super::#name #turbofish (#(#arguments),*)))
+                call.each(|item| {
+                    #own
+                    sdk::Outcome::into_result(super::#name #turbofish (#(#arguments),*))
+                })
             }
         }
 
@@ -294,11 +375,9 @@ fn setup(signature: &Signature) -> TokenStream {
             let #variable = sdk::operand::Output::<#element, #axes>::new(&call.output(#number))?;
         });
     }
-    for (number, param) in signature.params.iter().enumerate() {
-        if param.pass == Pass::Copy {
-            let variable = format_ident!("items_{number}");
-            setup.extend(quote!(let #variable = call.param(#number);));
-        }
+    for number in 0..signature.params.len() {
+        let variable = format_ident!("items_{number}");
+        setup.extend(quote!(let #variable = call.param(#number);));
     }
     if let Some(state) = &signature.state {
         setup.extend(quote!(let state = call.state::<#state>();));
@@ -310,27 +389,37 @@ fn setup(signature: &Signature) -> TokenStream {
 }
 
 fn pass(param: &Parameter, number: usize) -> TokenStream {
-    let (name, stored) = (&param.name, &param.stored);
+    let name = &param.name;
+    let own = format_ident!("own_{number}");
     match param.pass {
-        Pass::Borrow => quote!(&plan.#name),
-        Pass::BorrowInside => quote!(plan.#name.as_deref()),
-        Pass::Copy => {
-            let items = format_ident!("items_{number}");
-            quote! {
-                match &#items {
-                    None => plan.#name.clone(),
-                    Some(values) => <#stored as sdk::Param>::at(values, item)
-                        .unwrap_or_else(|| plan.#name.clone()),
-                }
-            }
-        }
+        Pass::Borrow => quote!(#own.as_ref().unwrap_or(&plan.#name)),
+        Pass::BorrowInside => quote!(#own.as_ref().unwrap_or(&plan.#name).as_deref()),
+        Pass::Copy => quote!(#own.unwrap_or_else(|| plan.#name.clone())),
     }
 }
 
-/// Call `kernel_typed` with the types that the operands have.
-fn dispatch(signature: &Signature) -> TokenStream {
+/// The item's own value of each parameter, if it has one.
+fn own_values(signature: &Signature) -> TokenStream {
+    let values = signature.params.iter().enumerate().map(|(number, param)| {
+        let stored = &param.stored;
+        let (own, items) = (
+            format_ident!("own_{number}"),
+            format_ident!("items_{number}"),
+        );
+        quote! {
+            let #own = match &#items {
+                None => None,
+                Some(values) => <#stored as sdk::Param>::at(values, item)?,
+            };
+        }
+    });
+    quote!(#(#values)*)
+}
+
+/// Call a generic function with the types that the operands have.
+fn dispatch(signature: &Signature, function: &TokenStream, arguments: &TokenStream) -> TokenStream {
     if signature.options.types.is_empty() {
-        return quote!(kernel_typed(call));
+        return quote!(#function(#arguments));
     }
     let bound = signature
         .options
@@ -362,7 +451,7 @@ fn dispatch(signature: &Signature) -> TokenStream {
     let arms = combinations.iter().map(|types| {
         quote! {
             if dtypes == [#(<#types as sdk::Element>::DTYPE as u32),*] {
-                return kernel_typed::<#(#types),*>(call);
+                return #function::<#(#types),*>(#arguments);
             }
         }
     });

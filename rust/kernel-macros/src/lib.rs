@@ -20,6 +20,9 @@ use proc_macro::TokenStream;
 /// | `&mut ItemRng` | the item's own random stream |
 /// | `Item` | the item's position, cancel flag and randomness |
 ///
+/// Items may be of differing shapes (ragged): a function sees one of them anyway. Numbers and
+/// sequences of numbers may be given per item.
+///
 /// `#[default(...)]` before a parameter gives its default; one of type `Option` may always be left
 /// out. Doc comments become the docstring. A function returns nothing or
 /// `ironbatch_kernel::Result<()>`.
@@ -29,8 +32,12 @@ use proc_macro::TokenStream;
 /// - `T = [u8, f32]`: the types that a type parameter stands for;
 /// - `infer = path`: `fn(&[Spec], &name::Plan) -> Result<Vec<Spec>>`, dtypes and shapes of the
 ///   outputs. Without it an output has the shape of the first input;
+///   Where shapes or parameters differ from item to item, it is asked for each of them, with the
+///   item's shapes and parameters;
+/// - `shapes = path`: `fn(inputs..., &name::Plan) -> Result<Vec<Spec>>`, generic as the kernel: the
+///   outputs of an item where they depend on what is in it;
 /// - `check = path`: `fn(&name::Plan) -> Result<()>`, looks at the constant parameters once. A
-///   number that comes per item is NaN or 0 there;
+///   number that comes per item is NaN or 0 there, a sequence empty, an `Option` is `None`;
 /// - `elementwise`: each element is treated by itself;
 /// - `random`: the kernel draws random numbers by `Item::random_place`. One that takes an
 ///   `ItemRng` does so anyway.

@@ -17,6 +17,7 @@ pub struct Options {
     /// Type parameters with the types they stand for.
     pub types: Vec<(Ident, Vec<Type>)>,
     pub infer: Option<Path>,
+    pub shapes: Option<Path>,
     pub check: Option<Path>,
     pub elementwise: bool,
     pub random: bool,
@@ -31,6 +32,8 @@ impl Parse for Options {
                 input.parse::<Token![=]>()?;
                 if name == "infer" {
                     options.infer = Some(input.parse()?);
+                } else if name == "shapes" {
+                    options.shapes = Some(input.parse()?);
                 } else if name == "check" {
                     options.check = Some(input.parse()?);
                 } else {
@@ -46,7 +49,7 @@ impl Parse for Options {
             } else {
                 return Err(Error::new(
                     name.span(),
-                    "expected `T = [...]`, `infer = ...`, `check = ...`, `elementwise` or `random`",
+                    "expected `T = [...]`, `infer = ...`, `shapes = ...`, `check = ...`, `elementwise` or `random`",
                 ));
             }
             if !input.is_empty() {

@@ -1,6 +1,6 @@
 //! The static tables: what a kernel's operands and parameters are.
 
-use crate::signature::{Operand, Pass, Rank, Signature};
+use crate::signature::{Operand, Rank, Signature};
 use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
 use syn::{Error, Expr, ExprUnary, Lit, Result, Type, UnOp};
@@ -34,7 +34,7 @@ pub fn operands(
                 name: abi::Text::new(#name),
                 dtypes: #(<#types as sdk::Element>::DTYPE.bit())|*,
                 type_variable: #variable,
-                kinds: abi::DENSE,
+                kinds: abi::DENSE | abi::RAGGED,
                 min_rank: #lowest,
                 max_rank: #highest,
             });
@@ -56,18 +56,12 @@ pub fn params(signature: &Signature) -> Result<(TokenStream, Vec<TokenStream>)> 
             None => quote!(abi::ParamValue::NONE),
             Some(expression) => default_value(expression)?,
         };
-        // Only what is passed by value can differ from item to item.
-        let mask = if param.pass == Pass::Copy {
-            quote!()
-        } else {
-            quote!(&!abi::PER_ITEM)
-        };
         statics.extend(quote! {
             static #constant: abi::Static<abi::ParamInfo> = abi::Static(abi::ParamInfo {
                 struct_size: ::core::mem::size_of::<abi::ParamInfo>(),
                 name: abi::Text::new(#name),
                 kind: <#stored as sdk::Param>::KIND as u32,
-                flags: (<#stored as sdk::Param>::FLAGS #mask) | #has_default * abi::HAS_DEFAULT,
+                flags: <#stored as sdk::Param>::FLAGS | #has_default * abi::HAS_DEFAULT,
                 default: #default,
             });
         });

@@ -74,6 +74,9 @@ pub const ELEMENTWISE: u64 = 1;
 /// The kernel draws random numbers and needs [`RunCall::random`].
 pub const RANDOM: u64 = 2;
 
+/// Shapes of outputs depend on what is in the items: `infer` is not asked. Since 0.2.
+pub const VARYING: u64 = 4;
+
 /// What a kernel is and how to call it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +87,7 @@ pub struct KernelInfo {
     pub name: Text,
     /// Documentation.
     pub doc: Text,
-    /// [`ELEMENTWISE`], [`RANDOM`]; unknown bits are refused.
+    /// [`ELEMENTWISE`], [`RANDOM`], [`VARYING`]; unknown bits are refused.
     pub flags: u64,
     /// What goes in.
     pub inputs: *const *const OperandInfo,
@@ -122,10 +125,15 @@ pub struct KernelInfo {
             *mut Message,
         ) -> i32,
     >,
-    /// Shapes of the outputs of each item of a range: `(call, shapes)`.
+    /// The outputs of each item of a range, where items or parameters differ: `(call, specs,
+    /// shapes)`. Since 0.2; zero if the kernel takes no ragged operands.
     ///
-    /// `shapes` has for each output a pointer to (items x rank) numbers. Zero if shapes never vary.
-    pub infer_items: Option<unsafe extern "C" fn(*const RunCall, *const *mut i64) -> i32>,
+    /// `specs` gets dtype and number of axes, which are the same for all items. `shapes` has for
+    /// each output a pointer to [`MAX_RANK`] numbers for each item, counted from the range's first.
+    /// The call has no outputs and no state.
+    pub infer_items: Option<
+        unsafe extern "C" fn(*const RunCall, *const *mut OperandSpec, *const *mut i64) -> i32,
+    >,
     /// Make the state that one worker keeps between its calls: `(plan, state, message)`.
     pub new_state:
         Option<unsafe extern "C" fn(*const c_void, *mut *mut c_void, *mut Message) -> i32>,

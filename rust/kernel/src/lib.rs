@@ -30,6 +30,8 @@ pub mod abi;
 pub mod call;
 mod dtype;
 mod error;
+#[cfg(doctest)]
+mod misuse;
 #[doc(hidden)]
 pub mod operand;
 mod param;

@@ -37,10 +37,11 @@ pub trait Param: Sized + Send + Sync {
     /// Element `item` of values given per item.
     ///
     /// # Safety
-    /// The operand has rank 0, the type that goes with [`Self::KIND`], and that item.
-    unsafe fn at(operand: &Operand, item: usize) -> Option<Self> {
+    /// The operand has the type that goes with [`Self::KIND`], rank 1 for sequences and 0 for
+    /// others, and that item.
+    unsafe fn at(operand: &Operand, item: usize) -> Result<Option<Self>> {
         let _ = (operand, item);
-        None
+        Ok(None)
     }
 }
 
@@ -56,6 +57,18 @@ unsafe fn read_at<T: Copy>(operand: &Operand, item: usize) -> T {
             .offset(operand.item_stride * item as isize)
             .cast::<T>()
             .read()
+    }
+}
+
+/// Read row `item` of an operand of rank 1.
+///
+/// # Safety
+/// The operand's elements are of type `T` and it has that item.
+unsafe fn row_at<T: crate::Element>(operand: &Operand, item: usize) -> Result<Vec<T>> {
+    // SAFETY: promised by the caller; the host checked bounds and alignment.
+    unsafe {
+        let rows = crate::operand::Input::<T, ndarray::Ix1>::new(operand)?;
+        Ok(rows.at(item).to_vec())
     }
 }
 
@@ -76,9 +89,9 @@ impl Param for f64 {
         }
     }
 
-    unsafe fn at(operand: &Operand, item: usize) -> Option<Self> {
+    unsafe fn at(operand: &Operand, item: usize) -> Result<Option<Self>> {
         // SAFETY: per-item values of this kind are f64.
-        Some(unsafe { read_at::<Self>(operand, item) })
+        Ok(Some(unsafe { read_at::<Self>(operand, item) }))
     }
 }
 
@@ -90,9 +103,9 @@ impl Param for f32 {
         f64::from_value(value).map(|number| number as Self)
     }
 
-    unsafe fn at(operand: &Operand, item: usize) -> Option<Self> {
+    unsafe fn at(operand: &Operand, item: usize) -> Result<Option<Self>> {
         // SAFETY: per-item values of this kind are f64.
-        Some(unsafe { read_at::<f64>(operand, item) } as Self)
+        Ok(Some(unsafe { read_at::<f64>(operand, item) } as Self))
     }
 }
 
@@ -101,16 +114,22 @@ macro_rules! integers {
         $(
             impl Param for $type {
                 const KIND: ParamKind = ParamKind::Int;
-                // Only i64 takes every value that an item may bring.
-                const FLAGS: u32 = 0;
+                const FLAGS: u32 = abi::PER_ITEM;
 
                 fn from_value(value: Value) -> Result<Self> {
                     match value {
+                        Value::None => Ok(0),
                         Value::Int(number) => Self::try_from(number).map_err(|_| {
                             Error::new(format!("{number} does not fit {}", stringify!($type)))
                         }),
                         other => wrong(&other, "a whole number"),
                     }
+                }
+
+                unsafe fn at(operand: &Operand, item: usize) -> Result<Option<Self>> {
+                    // SAFETY: per-item values of this kind are i64.
+                    let number = unsafe { read_at::<i64>(operand, item) };
+                    Self::from_value(Value::Int(number)).map(Some)
                 }
             }
         )*
@@ -131,9 +150,9 @@ impl Param for i64 {
         }
     }
 
-    unsafe fn at(operand: &Operand, item: usize) -> Option<Self> {
+    unsafe fn at(operand: &Operand, item: usize) -> Result<Option<Self>> {
         // SAFETY: per-item values of this kind are i64.
-        Some(unsafe { read_at::<Self>(operand, item) })
+        Ok(Some(unsafe { read_at::<Self>(operand, item) }))
     }
 }
 
@@ -149,9 +168,9 @@ impl Param for bool {
         }
     }
 
-    unsafe fn at(operand: &Operand, item: usize) -> Option<Self> {
+    unsafe fn at(operand: &Operand, item: usize) -> Result<Option<Self>> {
         // SAFETY: per-item values of this kind are bytes.
-        Some(unsafe { read_at::<u8>(operand, item) } != 0)
+        Ok(Some(unsafe { read_at::<u8>(operand, item) } != 0))
     }
 }
 
@@ -168,9 +187,16 @@ impl Param for String {
 
 impl Param for Vec<i64> {
     const KIND: ParamKind = ParamKind::Ints;
+    const FLAGS: u32 = abi::PER_ITEM;
+
+    unsafe fn at(operand: &Operand, item: usize) -> Result<Option<Self>> {
+        // SAFETY: per-item values of this kind are rows of i64.
+        unsafe { row_at(operand, item) }.map(Some)
+    }
 
     fn from_value(value: Value) -> Result<Self> {
         match value {
+            Value::None => Ok(Vec::new()),
             Value::Ints(numbers) => Ok(numbers),
             Value::Int(number) => Ok(vec![number]),
             other => wrong(&other, "whole numbers"),
@@ -180,9 +206,16 @@ impl Param for Vec<i64> {
 
 impl Param for Vec<f64> {
     const KIND: ParamKind = ParamKind::Floats;
+    const FLAGS: u32 = abi::PER_ITEM;
+
+    unsafe fn at(operand: &Operand, item: usize) -> Result<Option<Self>> {
+        // SAFETY: per-item values of this kind are rows of f64.
+        unsafe { row_at(operand, item) }.map(Some)
+    }
 
     fn from_value(value: Value) -> Result<Self> {
         match value {
+            Value::None => Ok(Vec::new()),
             Value::Floats(numbers) => Ok(numbers),
             Value::Ints(numbers) => Ok(numbers.into_iter().map(|number| number as f64).collect()),
             Value::Float(number) => Ok(vec![number]),
@@ -223,9 +256,9 @@ impl<P: Param> Param for Option<P> {
         }
     }
 
-    unsafe fn at(operand: &Operand, item: usize) -> Option<Self> {
+    unsafe fn at(operand: &Operand, item: usize) -> Result<Option<Self>> {
         // SAFETY: the caller promises the same for the inner type.
-        unsafe { P::at(operand, item) }.map(Some)
+        Ok(unsafe { P::at(operand, item) }?.map(Some))
     }
 }
 

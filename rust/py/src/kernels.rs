@@ -10,17 +10,19 @@ use crate::executor;
 use crate::leaving::detach;
 use ironbatch_core::Error;
 use ironbatch_core::kernel::{
-    self, Dtype, Kernel, Library, Limits, Memory, Plan, RandomSource, Request, Spec, Value,
+    self, Dtype, Kernel, Layout, Library, Limits, Memory, Plan, RaggedLayout, RandomSource,
+    Request, Spec, Value,
 };
 use ironbatch_kernel::abi::{CAPSULE, KernelTable, MAX_RANK};
 use numpy::npyffi::NPY_ARRAY_WRITEABLE;
 use numpy::{
-    PyArrayDescr, PyArrayDescrMethods, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods,
+    PyArray1, PyArray2, PyArrayDescr, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray1,
+    PyReadonlyArray2, PyUntypedArray, PyUntypedArrayMethods,
 };
 use pyo3::exceptions::{PyImportError, PyTypeError, PyValueError};
 use pyo3::ffi::c_str;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyCapsule, PyCapsuleMethods, PyDict, PyFloat, PyInt, PyString};
+use pyo3::types::{PyBool, PyCapsule, PyCapsuleMethods, PyDict, PyFloat, PyInt, PyString, PyTuple};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,13 +77,26 @@ impl NativeKernel {
         self.0.is_elementwise()
     }
 
+    /// Whether one run takes items of differing shapes.
+    #[getter]
+    fn takes_ragged(&self) -> bool {
+        self.0.takes_ragged()
+    }
+
+    /// Whether shapes of outputs depend on what is in the items.
+    #[getter]
+    fn varying(&self) -> bool {
+        self.0.is_varying()
+    }
+
     /// Whether random numbers are drawn.
     #[getter]
     fn random(&self) -> bool {
         self.0.is_random()
     }
 
-    /// For each parameter: name, type, dtype of values per item, whether it has a default, default.
+    /// For each parameter: name, type, dtype and axes of values per item, whether it has a default,
+    /// default.
     #[getter]
     fn params<'py>(&self, py: Python<'py>) -> PyResult<Vec<ParamTuple<'py>>> {
         self.0
@@ -93,7 +108,9 @@ impl NativeKernel {
                     kind.push_str(" | None");
                 }
                 let default = to_object(py, param.default.as_ref().unwrap_or(&Value::None))?;
-                let per_item = param.item_dtype().map(Dtype::name);
+                let per_item = param
+                    .item_dtype()
+                    .map(|dtype| (dtype.name(), param.item_rank()));
                 Ok((
                     param.name.clone(),
                     kind,
@@ -121,13 +138,50 @@ impl NativeKernel {
 type ParamTuple<'py> = (
     String,
     String,
-    Option<&'static str>,
+    Option<(&'static str, usize)>,
     bool,
     Bound<'py, PyAny>,
 );
 /// Position of the failing item, the kind of failure, what the kernel said.
 type Failure = Option<(usize, &'static str, String)>;
 type Arrays<'py> = Vec<Bound<'py, PyUntypedArray>>;
+/// Values, offsets, shapes.
+type RaggedTuple<'py> = (
+    Bound<'py, PyUntypedArray>,
+    PyReadonlyArray1<'py, i64>,
+    PyReadonlyArray2<'py, i64>,
+);
+/// An array, and offsets and shapes if it is ragged.
+type OutputTuple<'py> = (
+    Bound<'py, PyUntypedArray>,
+    Option<(Bound<'py, PyArray1<i64>>, Bound<'py, PyArray2<i64>>)>,
+);
+
+/// The items of an input.
+#[derive(FromPyObject)]
+pub enum Column<'py> {
+    /// An array whose first axis counts items.
+    #[pyo3(transparent)]
+    Dense(Bound<'py, PyUntypedArray>),
+    /// Items of differing shapes.
+    #[pyo3(transparent)]
+    Ragged(RaggedTuple<'py>),
+}
+
+impl Column<'_> {
+    /// A checked copy of where ragged items lie.
+    fn layout(&self) -> PyResult<Option<RaggedLayout>> {
+        let Self::Ragged((values, offsets, shapes)) = self else {
+            return Ok(None);
+        };
+        let rank = shapes.shape()[1];
+        let (offsets, shapes) = (offsets.as_slice()?.to_vec(), shapes.as_slice()?.to_vec());
+        RaggedLayout::new(offsets, shapes, rank, values.len())
+            .map(Some)
+            .map_err(to_python)
+    }
+}
+
 type Words<'py> = PyReadonlyArray1<'py, u64>;
 /// Key, operation, origins, epochs, operations, blocks.
 type RandomTuple<'py> = (
@@ -198,6 +252,109 @@ impl NativePlan {
             limits: limits(n_workers, timeout),
         };
         failure(executor::run(py, || Ok(told(self.0.run(&request)))))
+    }
+
+    /// Run on columns, dense (an array) or ragged (values, offsets, shapes).
+    ///
+    /// `allocate(dtype, shape)` makes the memory of each output: of all items if they are alike,
+    /// else of all values. Gives the failing item, if any, and the outputs: an array, and offsets
+    /// and shapes if it is ragged.
+    #[pyo3(signature = (
+        n_items, inputs, params, allocate, *, random=None, n_workers=None, timeout=None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "called by keyword")]
+    fn run_columns<'py>(
+        &self,
+        py: Python<'py>,
+        n_items: usize,
+        inputs: Vec<Column<'py>>,
+        params: Arrays<'py>,
+        allocate: &Bound<'py, PyAny>,
+        random: Option<RandomTuple<'py>>,
+        n_workers: Option<usize>,
+        timeout: Option<f64>,
+    ) -> PyResult<(Failure, Vec<OutputTuple<'py>>)> {
+        let random = random.as_ref().map(random_source).transpose()?;
+        let params = self.memories(&params)?;
+        let layouts = inputs
+            .iter()
+            .map(Column::layout)
+            .collect::<PyResult<Vec<_>>>()?;
+        let inputs = inputs
+            .iter()
+            .zip(&layouts)
+            .enumerate()
+            .map(|(number, (column, layout))| self.column(column, layout.as_ref(), number))
+            .collect::<PyResult<Vec<_>>>()?;
+        let request = Request {
+            n_items,
+            inputs: &inputs,
+            outputs: &[],
+            params: &params,
+            random,
+            limits: limits(n_workers, timeout),
+        };
+        let found = executor::run(py, || match self.0.layouts(&request) {
+            Ok(layouts) => Ok(Ok(layouts)),
+            Err(error) => Ok(Err(error)),
+        })?;
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                return told(Err(error))
+                    .map_err(to_python)
+                    .map(|failure| (failure, vec![]));
+            }
+        };
+        let arrays = found
+            .iter()
+            .map(|layout| {
+                let (dtype, shape) = match layout {
+                    Layout::Same(spec) => {
+                        let lengths = spec.shape.iter().map(|&length| length as usize);
+                        (
+                            spec.dtype,
+                            std::iter::once(n_items).chain(lengths).collect(),
+                        )
+                    }
+                    Layout::Varying(dtype, ragged) => (
+                        *dtype,
+                        vec![ragged.offsets().last().map_or(0, |&end| end as usize)],
+                    ),
+                };
+                let shape = PyTuple::new(py, shape)?;
+                Ok(allocate
+                    .call1((dtype.name(), shape))?
+                    .cast_into::<PyUntypedArray>()?)
+            })
+            .collect::<PyResult<Vec<_>>>()?;
+        let outputs = found
+            .iter()
+            .zip(&arrays)
+            .map(|(layout, array)| match layout {
+                Layout::Same(_) => self.memory(array, true),
+                Layout::Varying(_, ragged) => self.ragged(array, ragged, 0),
+            })
+            .collect::<PyResult<Vec<_>>>()?;
+        let request = Request {
+            outputs: &outputs,
+            ..request
+        };
+        let failure = failure(executor::run(py, || {
+            Ok(told(self.0.run_laid_out(&request, &found)))
+        }))?;
+        let made = found.iter().zip(arrays).map(|(layout, array)| {
+            let lists = match layout {
+                Layout::Same(_) => None,
+                Layout::Varying(_, ragged) => Some((
+                    PyArray1::from_slice(py, ragged.offsets()),
+                    PyArray1::from_slice(py, ragged.shapes()).reshape([n_items, ragged.rank()])?,
+                )),
+            };
+            Ok((array, lists))
+        });
+        let made = made.collect::<PyResult<Vec<_>>>()?;
+        Ok((failure, made))
     }
 
     /// Run on items of different shapes: the arrays of each item; values per item of parameters.
@@ -281,7 +438,7 @@ impl NativePlan {
         })
     }
 
-    fn memories(&self, arrays: &[Bound<'_, PyUntypedArray>]) -> PyResult<Vec<Memory>> {
+    fn memories(&self, arrays: &[Bound<'_, PyUntypedArray>]) -> PyResult<Vec<Memory<'static>>> {
         arrays
             .iter()
             .map(|array| self.memory(array, true))
@@ -289,8 +446,57 @@ impl NativePlan {
     }
 
     /// Describe an array; `counts` tells whether its first axis counts items.
-    fn memory(&self, array: &Bound<'_, PyUntypedArray>, counts: bool) -> PyResult<Memory> {
-        let dtype = self.dtype(&array.dtype(), 0)?;
+    fn memory(&self, array: &Bound<'_, PyUntypedArray>, counts: bool) -> PyResult<Memory<'static>> {
+        self.memory_of(array, counts, 0)
+    }
+
+    fn column<'a>(
+        &self,
+        column: &Column<'_>,
+        layout: Option<&'a RaggedLayout>,
+        number: usize,
+    ) -> PyResult<Memory<'a>> {
+        match (column, layout) {
+            (Column::Ragged((values, _, _)), Some(layout)) => self.ragged(values, layout, number),
+            (Column::Ragged((array, _, _)) | Column::Dense(array), _) => {
+                self.memory_of(array, true, number)
+            }
+        }
+    }
+
+    /// Describe values that a layout divides into items.
+    fn ragged<'a>(
+        &self,
+        values: &Bound<'_, PyUntypedArray>,
+        layout: &'a RaggedLayout,
+        number: usize,
+    ) -> PyResult<Memory<'a>> {
+        let dtype = self.dtype(&values.dtype(), number)?;
+        let end = layout.offsets().last().map_or(0, |&end| end as usize);
+        let is_plain = values.ndim() == 1
+            && (values.len() <= 1 || values.strides()[0] == dtype.size() as isize);
+        if !is_plain || values.len() < end {
+            return Err(PyValueError::new_err(format!(
+                "{}: the values of a ragged column have to lie end to end, {end} of them",
+                self.0.kernel().name
+            )));
+        }
+        // SAFETY: the pointer is that of a live array object.
+        let (data, flags) = unsafe {
+            let raw = values.as_array_ptr();
+            ((*raw).fields.data.cast::<u8>(), (*raw).fields.flags)
+        };
+        // SAFETY: the array has as many values as the layout was checked for.
+        Ok(unsafe { Memory::of_ragged(data, dtype, layout, flags & NPY_ARRAY_WRITEABLE != 0) })
+    }
+
+    fn memory_of(
+        &self,
+        array: &Bound<'_, PyUntypedArray>,
+        counts: bool,
+        number: usize,
+    ) -> PyResult<Memory<'static>> {
+        let dtype = self.dtype(&array.dtype(), number)?;
         // SAFETY: the pointer is that of a live array object.
         let (data, flags) = unsafe {
             let raw = array.as_array_ptr();

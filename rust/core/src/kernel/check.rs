@@ -1,11 +1,11 @@
 //! What has to hold before a kernel may touch the memory of a request.
 
 use super::definition::OperandType;
+use super::layout::Layout;
 use super::memory::Memory;
 use super::plan::Plan;
 use super::run::{Prepared, Request};
 use crate::{Error, Result};
-use ironbatch_kernel::Spec;
 use ironbatch_kernel::abi::{Operand, Random};
 use std::ptr;
 
@@ -13,71 +13,87 @@ use std::ptr;
 const JOINED: usize = 16 << 10;
 
 impl Plan {
-    pub(super) fn check(&self, request: &Request<'_>) -> Result<Prepared> {
-        let mut prepared = self.check_operands(request)?;
+    pub(super) fn check(&self, request: &Request<'_>, layouts: &[Layout]) -> Result<Prepared> {
+        let mut prepared = self.check_operands(request, layouts)?;
         prepared.params = self.check_params(request.params, request.n_items)?;
         prepared.joinable = self.joinable(request, &prepared);
         Ok(prepared)
     }
 
+    /// What has to hold for the memory of one operand.
+    pub(super) fn check_memory(
+        &self,
+        kind: &OperandType,
+        memory: &Memory<'_>,
+        n_items: usize,
+    ) -> Result<()> {
+        let refuse = |what: &str| {
+            Err(Error::Value(format!(
+                "{}: {} {what}",
+                self.kernel.name, kind.name
+            )))
+        };
+        if memory.n_items < n_items || (memory.ragged.is_some() && memory.n_items != n_items) {
+            return refuse(&format!("has {} items, not {n_items}", memory.n_items));
+        }
+        if memory.ragged.is_some() && !kind.ragged {
+            return refuse("takes no items of differing shapes");
+        }
+        if !memory.is_aligned(n_items) || !memory.is_bounded(n_items) {
+            return refuse("is not aligned: copy it first");
+        }
+        Ok(())
+    }
+
     /// Everything that has to hold before a kernel may touch the memory.
-    pub(super) fn check_operands(&self, request: &Request<'_>) -> Result<Prepared> {
+    pub(super) fn check_operands(
+        &self,
+        request: &Request<'_>,
+        layouts: &[Layout],
+    ) -> Result<Prepared> {
         let kernel = &self.kernel;
         let n_items = request.n_items;
-        let specs = |operands: &[Memory]| -> Vec<Spec> {
-            operands
-                .iter()
-                .map(|memory| Spec {
-                    dtype: memory.dtype,
-                    shape: memory.shape().to_vec(),
-                })
-                .collect()
-        };
-        let expected = self.infer(&specs(request.inputs))?;
-        let outputs = specs(request.outputs);
+        let outputs: Vec<_> = request.outputs.iter().map(Memory::spec).collect();
         kernel.check_specs(&kernel.outputs, &outputs)?;
-        let all = kernel
-            .inputs
-            .iter()
-            .zip(request.inputs)
-            .map(|pair| (pair, false));
-        let all = all.chain(
-            kernel
-                .outputs
-                .iter()
-                .zip(request.outputs)
-                .map(|pair| (pair, true)),
-        );
-        for ((kind, memory), is_output) in all {
+        for (kind, memory) in kernel.inputs.iter().zip(request.inputs) {
+            self.check_memory(kind, memory, n_items)?;
+        }
+        for (kind, memory) in kernel.outputs.iter().zip(request.outputs) {
+            self.check_memory(kind, memory, n_items)?;
             let refuse = |what: &str| {
                 Err(Error::Value(format!(
                     "{}: {} {what}",
                     kernel.name, kind.name
                 )))
             };
-            if memory.n_items < n_items {
-                return refuse(&format!("has {} items, not {n_items}", memory.n_items));
-            }
-            if !memory.is_aligned(n_items) || !memory.is_bounded(n_items) {
-                return refuse("is not aligned: copy it first");
-            }
-            if is_output && !memory.writable {
+            if !memory.writable {
                 return refuse("is read-only");
             }
-            if is_output && memory.overlaps_itself(n_items) {
+            if memory.overlaps_itself(n_items) {
                 return refuse("has elements that share memory");
             }
         }
         for (number, output) in request.outputs.iter().enumerate() {
-            if outputs[number] != expected[number] {
+            let fits = match &layouts[number] {
+                Layout::Same(expected) => output.ragged.is_none() && outputs[number] == *expected,
+                Layout::Varying(dtype, expected) => {
+                    output.dtype == *dtype
+                        && output
+                            .ragged
+                            .is_some_and(|layout| layout.shapes() == expected.shapes())
+                }
+            };
+            if !fits {
+                let (dtype, shape) = match &layouts[number] {
+                    Layout::Same(expected) => (expected.dtype, &expected.shape[..]),
+                    Layout::Varying(dtype, _) => (*dtype, &[][..]),
+                };
                 return Err(Error::Value(format!(
-                    "{}: {} has items of {} {:?}, the kernel gives {} {:?}",
+                    "{}: {} has items of {} {:?}, the kernel gives {dtype} {shape:?}",
                     kernel.name,
                     kernel.outputs[number].name,
                     outputs[number].dtype,
                     outputs[number].shape,
-                    expected[number].dtype,
-                    expected[number].shape
                 )));
             }
             let others = request.inputs.iter().zip(&kernel.inputs);
@@ -91,7 +107,7 @@ impl Plan {
                 }
             }
         }
-        let operands = |list: &[Memory]| list.iter().map(Memory::operand).collect();
+        let operands = |list: &[Memory<'_>]| list.iter().map(Memory::operand).collect();
         Ok(Prepared {
             inputs: operands(request.inputs),
             outputs: operands(request.outputs),
@@ -132,7 +148,7 @@ impl Plan {
 
     pub(super) fn check_params(
         &self,
-        given: &[Memory],
+        given: &[Memory<'_>],
         n_items: usize,
     ) -> Result<Vec<Option<Operand>>> {
         let kernel = &self.kernel;
@@ -146,7 +162,7 @@ impl Plan {
             let Some(memory) = given.next() else {
                 return Err(kernel.complain(&format!("values of {} are missing", param.name)));
             };
-            if Some(memory.dtype) != param.item_dtype() || memory.rank != 0 {
+            if Some(memory.dtype) != param.item_dtype() || memory.rank != param.item_rank() {
                 return Err(kernel.complain(&format!(
                     "{} takes one {} per item",
                     param.name,

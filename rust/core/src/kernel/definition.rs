@@ -18,6 +18,8 @@ pub struct OperandType {
     pub min_rank: usize,
     /// Highest number of axes of an item.
     pub max_rank: usize,
+    /// Whether items may be of differing shapes.
+    pub ragged: bool,
 }
 
 /// A parameter.
@@ -72,10 +74,15 @@ impl Parameter {
         match self.kind {
             _ if !self.per_item => None,
             ParamKind::Bool => Some(Dtype::Bool),
-            ParamKind::Int => Some(Dtype::I64),
-            ParamKind::Float => Some(Dtype::F64),
+            ParamKind::Int | ParamKind::Ints => Some(Dtype::I64),
+            ParamKind::Float | ParamKind::Floats => Some(Dtype::F64),
             _ => None,
         }
+    }
+
+    /// Number of axes of a value given per item.
+    pub fn item_rank(&self) -> usize {
+        usize::from(matches!(self.kind, ParamKind::Ints | ParamKind::Floats))
     }
 
     /// A value as the kernel wants it: whole numbers do for numbers, one number for a sequence.
@@ -170,6 +177,17 @@ impl Kernel {
     /// Whether the kernel treats each element by itself.
     pub fn is_elementwise(&self) -> bool {
         self.info.flags & abi::ELEMENTWISE != 0
+    }
+
+    /// Whether shapes of outputs depend on what is in the items.
+    pub fn is_varying(&self) -> bool {
+        self.info.flags & abi::VARYING != 0
+    }
+
+    /// Whether one run takes items of differing shapes.
+    pub fn takes_ragged(&self) -> bool {
+        let mut operands = self.inputs.iter().chain(&self.outputs);
+        self.info.infer_items.is_some() && operands.all(|operand| operand.ragged)
     }
 
     /// Whether the kernel draws random numbers.

@@ -1,7 +1,9 @@
 //! Memory that a kernel is to work on, and what has to hold before it may.
 
-use ironbatch_kernel::Dtype;
+use super::layout::RaggedLayout;
 use ironbatch_kernel::abi::{self, MAX_RANK};
+use ironbatch_kernel::{Dtype, Spec};
+use std::ptr;
 
 /// An array of items. Strides are in bytes.
 ///
@@ -9,7 +11,7 @@ use ironbatch_kernel::abi::{self, MAX_RANK};
 /// valid while a plan runs on it, and that may be written if it says so. Everything else is
 /// checked.
 #[derive(Clone, Copy, Debug)]
-pub struct Memory {
+pub struct Memory<'a> {
     pub(super) data: *mut u8,
     pub(super) dtype: Dtype,
     pub(super) n_items: usize,
@@ -18,14 +20,16 @@ pub struct Memory {
     pub(super) shape: [i64; MAX_RANK],
     pub(super) strides: [isize; MAX_RANK],
     pub(super) writable: bool,
+    /// Where items of differing shapes lie, in elements from `data`.
+    pub(super) ragged: Option<&'a RaggedLayout>,
 }
 
 // SAFETY: a description; the promise of its maker covers all threads.
-unsafe impl Send for Memory {}
+unsafe impl Send for Memory<'_> {}
 // SAFETY: as above.
-unsafe impl Sync for Memory {}
+unsafe impl Sync for Memory<'_> {}
 
-impl Memory {
+impl<'a> Memory<'a> {
     /// Describe an array whose first axis counts items; None if it has too many axes or none.
     ///
     /// # Safety
@@ -71,6 +75,7 @@ impl Memory {
             shape: [0; MAX_RANK],
             strides: [0; MAX_RANK],
             writable,
+            ragged: None,
         };
         for (axis, (&length, &stride)) in shape.iter().zip(strides).enumerate() {
             memory.shape[axis] = i64::try_from(length).ok()?;
@@ -79,12 +84,50 @@ impl Memory {
         Some(memory)
     }
 
+    /// Describe items of differing shapes that lie in one block of values.
+    ///
+    /// # Safety
+    /// See the type; all values up to the end of the last item are there.
+    pub unsafe fn of_ragged(
+        data: *mut u8,
+        dtype: Dtype,
+        layout: &'a RaggedLayout,
+        writable: bool,
+    ) -> Self {
+        Self {
+            data,
+            dtype,
+            n_items: layout.n_items(),
+            item_stride: 0,
+            rank: layout.rank(),
+            shape: [0; MAX_RANK],
+            strides: [0; MAX_RANK],
+            writable,
+            ragged: Some(layout),
+        }
+    }
+
+    /// Dtype and shape of an item, -1 where it varies.
+    pub(super) fn spec(&self) -> Spec {
+        Spec {
+            dtype: self.dtype,
+            shape: match self.ragged {
+                Some(layout) => vec![-1; layout.rank()],
+                None => self.shape().to_vec(),
+            },
+        }
+    }
+
     /// Lengths of an item.
     pub fn shape(&self) -> &[i64] {
         &self.shape[..self.rank]
     }
 
     pub(super) fn item_bytes(&self) -> usize {
+        if let Some(layout) = self.ragged {
+            let (start, end) = layout.span();
+            return (end - start) / layout.n_items().max(1) * self.dtype.size();
+        }
         self.shape()
             .iter()
             .fold(self.dtype.size(), |product, &length| {
@@ -111,12 +154,21 @@ impl Memory {
     }
 
     fn is_empty(&self, n_items: usize) -> bool {
+        if let Some(layout) = self.ragged {
+            let (start, end) = layout.span();
+            return start == end;
+        }
         self.axes(n_items).any(|(length, _)| length == 0)
     }
 
     /// Lowest address and one behind the highest, of the first `n_items`; None if that overflows.
     fn extent(&self, n_items: usize) -> Option<(usize, usize)> {
         let (mut low, mut high) = (self.data.addr(), self.data.addr());
+        if let Some(layout) = self.ragged {
+            let (start, end) = layout.span();
+            let at = |place: usize| low.checked_add(place.checked_mul(self.dtype.size())?);
+            return Some((at(start)?, at(end)?));
+        }
         for (length, stride) in self.axes(n_items) {
             let span = stride.unsigned_abs().checked_mul(length.checked_sub(1)?)?;
             if stride < 0 {
@@ -155,6 +207,9 @@ impl Memory {
 
     /// Whether items and their elements lie end to end in C order.
     pub(super) fn is_contiguous(&self) -> bool {
+        if self.ragged.is_some() {
+            return false;
+        }
         let mut step = self.dtype.size() as isize;
         for (&length, &stride) in self.shape().iter().zip(&self.strides).rev() {
             if length != 1 && stride != step {
@@ -167,7 +222,8 @@ impl Memory {
 
     /// Whether two elements of it may be the same memory: axes do not nest into each other.
     pub(super) fn overlaps_itself(&self, n_items: usize) -> bool {
-        if self.is_empty(n_items) {
+        // Offsets that never go backwards keep ragged items apart.
+        if self.is_empty(n_items) || self.ragged.is_some() {
             return false;
         }
         let mut axes: Vec<_> = self
@@ -189,7 +245,11 @@ impl Memory {
     pub(super) fn operand(&self) -> abi::Operand {
         abi::Operand {
             struct_size: size_of::<abi::Operand>(),
-            kind: abi::DENSE,
+            kind: if self.ragged.is_some() {
+                abi::RAGGED
+            } else {
+                abi::DENSE
+            },
             dtype: self.dtype as u32,
             rank: self.rank as u32,
             reserved: 0,
@@ -197,8 +257,12 @@ impl Memory {
             item_stride: self.item_stride,
             shape: self.shape,
             strides: self.strides,
-            offsets: std::ptr::null(),
-            shapes: std::ptr::null(),
+            offsets: self
+                .ragged
+                .map_or(ptr::null(), |layout| layout.offsets().as_ptr()),
+            shapes: self
+                .ragged
+                .map_or(ptr::null(), |layout| layout.shapes().as_ptr()),
         }
     }
 }

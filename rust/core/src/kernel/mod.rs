@@ -6,6 +6,7 @@
 
 mod check;
 mod definition;
+mod layout;
 mod library;
 mod memory;
 mod plan;
@@ -15,6 +16,7 @@ mod table;
 
 pub use definition::{Kernel, OperandType, Parameter};
 pub use ironbatch_kernel::{Dtype, Spec, Value};
+pub use layout::{Layout, RaggedLayout};
 pub use library::{load, read_table};
 pub use memory::Memory;
 pub use plan::Plan;

@@ -317,7 +317,7 @@ impl Drop for Plan {
     }
 }
 
-const EMPTY_SPEC: OperandSpec = OperandSpec {
+pub(super) const EMPTY_SPEC: OperandSpec = OperandSpec {
     struct_size: size_of::<OperandSpec>(),
     kind: abi::DENSE,
     dtype: 0,

@@ -1,6 +1,7 @@
 //! Checked memory in, chunks of items over all cores, the lowest failure out.
 
 use super::check::check_each_other;
+use super::layout::Layout;
 use super::memory::Memory;
 use super::plan::{MessageBuffer, Plan};
 use crate::executor::{CallerRole, CancelFlag, ItemError, Job};
@@ -24,11 +25,11 @@ pub struct Request<'a> {
     /// Number of items.
     pub n_items: usize,
     /// Inputs in the kernel's order.
-    pub inputs: &'a [Memory],
+    pub inputs: &'a [Memory<'a>],
     /// Outputs in the kernel's order.
-    pub outputs: &'a [Memory],
+    pub outputs: &'a [Memory<'a>],
     /// Values of the parameters that were bound per item, in the kernel's order.
-    pub params: &'a [Memory],
+    pub params: &'a [Memory<'a>],
     /// Where random numbers come from, for kernels that draw some.
     pub random: Option<RandomSource<'a>>,
     /// How it may run.
@@ -108,7 +109,15 @@ impl Plan {
     /// The outputs hold garbage for the failing item and some behind it if an item fails, which
     /// gives [`Error::Item`] with the lowest one.
     pub fn run(&self, request: &Request<'_>) -> Result<()> {
-        let prepared = self.check(request)?;
+        self.run_laid_out(request, &self.layouts(request)?)
+    }
+
+    /// Run where [`layouts`](Self::layouts) of the request are known already.
+    pub fn run_laid_out(&self, request: &Request<'_>, layouts: &[Layout]) -> Result<()> {
+        if request.n_items == 0 {
+            return Ok(());
+        }
+        let prepared = self.check(request, layouts)?;
         self.run_prepared(
             request.n_items,
             prepared.item_bytes,
@@ -124,7 +133,7 @@ impl Plan {
     pub fn run_each(
         &self,
         requests: &[Request<'_>],
-        params: &[Memory],
+        params: &[Memory<'_>],
         limits: Limits,
     ) -> Result<()> {
         let n_items = requests.len();
@@ -137,7 +146,10 @@ impl Plan {
                 params: &[],
                 ..*request
             };
-            let mut item = self.check_operands(&item).map_err(|error| Error::Item {
+            let checked = self
+                .layouts_of_one(&item)
+                .and_then(|layouts| self.check_operands(&item, &layouts));
+            let mut item = checked.map_err(|error| Error::Item {
                 position,
                 source: Box::new(error),
             })?;
@@ -222,13 +234,13 @@ impl Plan {
         if done > 0 {
             kernel.learn(busy.into_inner(), done, item_bytes);
         }
-        outcome.map_err(|failure| match failure.error {
-            Error::Interrupted => Error::Interrupted,
-            error => Error::Item {
-                position: failure.item,
-                source: Box::new(error),
-            },
-        })
+        outcome.map_err(of_item)
+    }
+
+    /// Layouts of a request of one item, of a kernel that may not know how to infer items.
+    fn layouts_of_one(&self, request: &Request<'_>) -> Result<Vec<Layout>> {
+        let specs: Vec<_> = request.inputs.iter().map(Memory::spec).collect();
+        Ok(self.infer(&specs)?.into_iter().map(Layout::Same).collect())
     }
 
     /// Hand one range to the kernel.
@@ -279,6 +291,16 @@ impl Plan {
         } else {
             self.check_in(state);
         }
+        self.item_outcome(code, &buffer, range)
+    }
+
+    /// What a call about the items of a range returned.
+    pub(super) fn item_outcome(
+        &self,
+        code: i32,
+        buffer: &MessageBuffer,
+        range: Range<usize>,
+    ) -> std::result::Result<(), ItemError> {
         if code == abi::OK {
             return Ok(());
         }
@@ -286,18 +308,37 @@ impl Plan {
             .unwrap_or(range.start)
             .clamp(range.start, range.end - 1);
         let name = &self.kernel.name;
-        failed(
-            item,
-            match code {
-                abi::CANCELLED => Error::Interrupted,
-                abi::PANICKED => Error::Panic(format!("kernel {name} panicked: {}", buffer.read())),
-                _ => Error::Value(format!("{name}: {}", buffer.read())),
-            },
-        )
+        let error = match code {
+            abi::CANCELLED => Error::Interrupted,
+            abi::PANICKED => Error::Panic(format!("kernel {name} panicked: {}", buffer.read())),
+            _ => Error::Value(format!("{name}: {}", buffer.read())),
+        };
+        Err(ItemError { item, error })
     }
 }
 
-static HOST: Host = Host {
+/// A failing item for the caller.
+pub(super) fn of_item(failure: ItemError) -> Error {
+    match failure.error {
+        Error::Interrupted => Error::Interrupted,
+        error => Error::Item {
+            position: failure.item,
+            source: Box::new(error),
+        },
+    }
+}
+
+/// What the calls about a request have in common.
+pub(super) struct Pointers {
+    pub(super) inputs: SmallPointers,
+    pub(super) params: SmallPointers,
+    pub(super) random: *const Random,
+}
+
+// SAFETY: they lead to what is only read while calls run.
+unsafe impl Sync for Pointers {}
+
+pub(super) static HOST: Host = Host {
     struct_size: size_of::<Host>(),
     minor: abi::MINOR,
     reserved: 0,
@@ -346,7 +387,7 @@ unsafe extern "C" fn parallel_for(
 }
 
 /// Pointers to operands, on the stack for as many as kernels usually have.
-struct SmallPointers {
+pub(super) struct SmallPointers {
     few: [*const Operand; 8],
     many: Vec<*const Operand>,
 }
@@ -370,7 +411,7 @@ impl FromIterator<*const Operand> for SmallPointers {
 }
 
 impl SmallPointers {
-    fn as_ptr(&self) -> *const *const Operand {
+    pub(super) fn as_ptr(&self) -> *const *const Operand {
         if self.many.is_empty() {
             self.few.as_ptr()
         } else {

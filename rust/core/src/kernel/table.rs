@@ -80,7 +80,14 @@ impl Reader<'_> {
                     "kernels",
                 )?
                 .iter()
-                .map(|info| self.kernel(info).map(Arc::new))
+                .map(|&info| {
+                    let mut info = info;
+                    if minor < 2 {
+                        // Nobody had filled it, and what it takes has changed.
+                        info.infer_items = None;
+                    }
+                    self.kernel(&info).map(Arc::new)
+                })
                 .collect::<Result<_>>()?;
             Ok(Library {
                 name: self.text(table.name)?,
@@ -155,7 +162,7 @@ impl Reader<'_> {
             if !is_identifier {
                 return self.refuse(format_args!("names a kernel {name:?}"));
             }
-            let unknown = info.flags & !(abi::ELEMENTWISE | abi::RANDOM);
+            let unknown = info.flags & !(abi::ELEMENTWISE | abi::RANDOM | abi::VARYING);
             if unknown != 0 {
                 return self.refuse(format_args!(
                     "kernel {name} needs a newer ironbatch (flags {unknown:#x})"
@@ -164,6 +171,7 @@ impl Reader<'_> {
             if info.prepare.is_none()
                 || info.drop_plan.is_none()
                 || info.infer.is_none()
+                || (info.flags & abi::VARYING != 0 && info.infer_items.is_none())
                 || info.run.is_none()
                 || info.new_state.is_some() != info.drop_state.is_some()
             {
@@ -215,6 +223,7 @@ impl Reader<'_> {
             type_variable: info.type_variable,
             min_rank: info.min_rank as usize,
             max_rank: (info.max_rank as usize).min(abi::MAX_RANK),
+            ragged: info.kinds & abi::RAGGED != 0,
         })
     }
 

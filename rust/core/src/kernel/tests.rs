@@ -21,7 +21,7 @@ fn bind(name: &str, params: &[(&str, Value)]) -> crate::Result<Plan> {
 }
 
 /// Items of a vector, one axis each.
-fn memory<T: ironbatch_kernel::Element>(data: &mut [T], n_items: usize) -> Memory {
+fn memory<T: ironbatch_kernel::Element>(data: &mut [T], n_items: usize) -> Memory<'static> {
     let length = data.len() / n_items.max(1);
     let size = size_of::<T>() as isize;
     let strides = [length as isize * size, size];
@@ -30,7 +30,7 @@ fn memory<T: ironbatch_kernel::Element>(data: &mut [T], n_items: usize) -> Memor
     unsafe { Memory::of_items(data, T::DTYPE, &shape, &strides, true) }.unwrap()
 }
 
-fn request<'a>(n_items: usize, inputs: &'a [Memory], outputs: &'a [Memory]) -> Request<'a> {
+fn request<'a>(n_items: usize, inputs: &'a [Memory<'a>], outputs: &'a [Memory<'a>]) -> Request<'a> {
     Request {
         n_items,
         inputs,
@@ -125,7 +125,7 @@ fn memory_that_does_not_fit_is_refused() {
         memory(&mut out, 10),
         memory(&mut short, 9),
     );
-    let refused = |inputs: Memory, output: Memory| {
+    let refused = |inputs: Memory<'_>, output: Memory<'_>| {
         plan.run(&request(10, &[inputs], &[output]))
             .unwrap_err()
             .to_string()
@@ -295,7 +295,61 @@ fn items_of_different_shapes_have_random_places_of_their_own() {
     }
 }
 
+#[test]
+fn ragged_items_run_at_once_and_are_bounded() {
+    let shapes: Vec<i64> = (0..400).map(|item| item % 9).collect();
+    let mut offsets = vec![0];
+    offsets.extend(shapes.iter().scan(0, |end, length| {
+        *end += length;
+        Some(*end)
+    }));
+    let n_values = offsets[400] as usize;
+    let mut x: Vec<u16> = (0..n_values as u16).collect();
+    let mut out = vec![0_u16; n_values];
+    let layout = RaggedLayout::new(offsets, shapes, 1, n_values).unwrap();
+    let plan = bind("invert", &[]).unwrap();
+    // SAFETY: the layout was checked for vectors of this length.
+    let (input, output) = unsafe {
+        (
+            Memory::of_ragged(x.as_mut_ptr().cast(), Dtype::U16, &layout, false),
+            Memory::of_ragged(out.as_mut_ptr().cast(), Dtype::U16, &layout, true),
+        )
+    };
+    let (inputs, outputs) = ([input], [output]);
+    let layouts = plan.layouts(&request(400, &inputs, &[])).unwrap();
+    assert_eq!(layouts, [Layout::Varying(Dtype::U16, layout.clone())]);
+    plan.run(&request(400, &inputs, &outputs)).unwrap();
+    assert!(x.iter().zip(&out).all(|(x, out)| *out == !x));
+    let refused = |inputs: &[Memory<'_>], outputs: &[Memory<'_>], n_items| {
+        let failed = plan.run(&request(n_items, inputs, outputs)).unwrap_err();
+        failed.to_string()
+    };
+    assert!(refused(&inputs, &inputs, 400).contains("read-only"));
+    let writable = [Memory {
+        writable: true,
+        ..input
+    }];
+    assert!(refused(&inputs, &writable, 400).contains("overlaps x in memory"));
+    assert!(refused(&inputs, &outputs, 399).contains("has 400 items, not 399"));
+}
+
 proptest! {
+    #[test]
+    fn a_layout_never_leads_beyond_the_values(
+        offsets in prop::collection::vec(-2_i64..12, 1..6),
+        shapes in prop::collection::vec(-1_i64..6, 0..10),
+        rank in 1_usize..3,
+        n_values in 0_usize..12,
+    ) {
+        if let Ok(layout) = RaggedLayout::new(offsets, shapes, rank, n_values) {
+            for (ends, shape) in layout.offsets().windows(2).zip(layout.shapes().chunks(rank)) {
+                prop_assert!(0 <= ends[0] && ends[0] <= ends[1] && ends[1] <= n_values as i64);
+                prop_assert!(shape.iter().all(|&length| length >= 0));
+                prop_assert_eq!(shape.iter().product::<i64>(), ends[1] - ends[0]);
+            }
+        }
+    }
+
     #[test]
     fn any_strides_give_what_indexing_gives(
         shape in prop::collection::vec(1_usize..5, 1..5),
