@@ -16,6 +16,12 @@ def draw(item, rng):
     return rng.random()
 
 
+def not_of_three(item):
+    if item % 3 == 0:
+        raise ValueError(f"cannot do {item}")
+    return float(item)
+
+
 class Drawn(ironbatch.Batch):
     components = "values", "noise", "places"
 
@@ -303,6 +309,29 @@ def test_batches_that_do_not_come(prefetch):
         prefetch=prefetch,
     )
     check_every_position(lambda: make().p.discard_batch(), batch_size=4, prefetch=prefetch)
+
+
+@pytest.mark.parametrize("prefetch", [0, 3])
+def test_items_that_fail(prefetch):
+    def build():
+        pipeline = make(20).p.apply_parallel(not_of_three, init="indices", dst="noise")
+        return pipeline.rebatch(3).per_batch()
+
+    arguments = {"batch_size": 4, "n_epochs": 2, "shuffle": 1, "prefetch": prefetch}
+    whole = check_every_position(build, on_error="skip", **arguments)
+    assert {item for batch in whole for item in batch[0]} == {i for i in range(20) if i % 3}
+
+
+def test_the_failure_policy_may_change():
+    run = make().p.apply_parallel(not_of_three, init="indices", dst="noise")
+    next(run.gen_batch(3, on_error="skip"))
+    state = run.state_dict()
+    again = make().p.apply_parallel(not_of_three, init="indices", dst="noise")
+    kept = again.load_state_dict(state).gen_batch()
+    assert [batch.indices.tolist() for batch in kept] == [[4, 5], [7, 8]]
+    again.load_state_dict(state)
+    with pytest.raises(ValueError, match="cannot do 3"):
+        next(again.gen_batch(on_error="raise"))
 
 
 def test_a_run_that_stopped_itself_stays_stopped():
