@@ -55,6 +55,10 @@ class Numbers(ironbatch.Batch):
         return value
 
     @action
+    def forget_to_return(self):
+        self.out = self.values
+
+    @action
     def odd_ones(self):
         return self[self.indices[self.indices % 2 == 1]]
 
@@ -180,6 +184,23 @@ def test_a_post_that_fails_drops_the_batch(dataset):
     with pytest.warns(ironbatch.EmptyBatchSequence):
         pipeline.run(4, on_error="skip")
     assert len(pipeline.failures) == 10
+
+
+@pytest.mark.parametrize("prefetch", [0, 4])
+@pytest.mark.timeout(60)
+def test_a_dropped_batch_releases_its_locks(dataset, prefetch):
+    pipeline = dataset.p.acquire_lock("l").invert(bad=()).fail_at(5).release_lock("l")
+    made = outs(pipeline, on_error="skip", prefetch=prefetch)
+    assert made == [[0, -1, -2, -3], [-8, -9]]
+
+
+@pytest.mark.parametrize("prefetch", [0, 4])
+@pytest.mark.timeout(60)
+def test_an_action_that_returns_no_batch_drops_it(dataset, prefetch):
+    pipeline = dataset.p.forget_to_return()
+    with pytest.warns(ironbatch.EmptyBatchSequence, match=r"10 items have failed.*nothing"):
+        pipeline.run(4, on_error="skip", prefetch=prefetch)
+    assert {type(record.exception) for record in pipeline.failures} == {TypeError}
 
 
 # Who wins

@@ -76,8 +76,9 @@ class Parallel(Randomness):
             Further positional arguments of `func`, after the item.
         **kwargs
             ``init``, ``post``, ``src``, ``dst``, ``p``, ``target``, ``requires_rng``,
-            ``rng_seeds``, ``n_workers``, ``timeout`` and ``debug`` as
-            `ironbatch.actions.apply_parallel.run` describes them; the others go to `func`.
+            ``rng_seeds``, ``n_workers``, ``timeout``, ``debug``, ``on_error``, ``max_failures``,
+            ``retries``, ``backoff`` and ``retry_on`` as `ironbatch.actions.apply_parallel.run`
+            describes them; the others go to `func`.
 
         Returns
         -------

@@ -375,4 +375,6 @@ class Run:
 
                 close_notifier(progress, success)
         if not (feeds or standing.batches or self.origin):
-            warnings.warn("the run has made no batch", EmptyBatchSequence, stacklevel=2)
+            failed = self.tally.summary()
+            text = f"the run has made no batch{failed}"
+            warnings.warn(text, EmptyBatchSequence, stacklevel=2)

@@ -184,6 +184,12 @@ class Tally:
         if len(records) > most:
             raise TooManyFailuresError.of(records, self.seen, limit, action)
 
+    def summary(self) -> str:
+        """Give the words about failures that a message ends with."""
+        if not self.records:
+            return ""
+        return f"; {len(self.records)} items have failed, the first one: {self.records[0]}"
+
     def finish(self) -> None:
         """Raise what the run has collected."""
         if self.sink is None:
