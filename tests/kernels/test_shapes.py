@@ -91,7 +91,7 @@ def test_an_item_that_is_too_small_is_named():
     batch = Dataset(["large", "small"], Images, preloaded=(images,)).create_batch(
         ["large", "small"]
     )
-    with pytest.raises(ValueError, match="'small'.*larger than an item"):
+    with pytest.raises(ValueError, match=r"'small'.*larger than an item"):
         batch.apply_parallel(kernels.center_crop.bind(size=[6, 6]), src="images")
 
 
