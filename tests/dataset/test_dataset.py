@@ -336,3 +336,18 @@ def test_what_the_batch_class_names_is_no_misspelling():
         3,
     ]
     assert [batch.speed for batch in Dataset(4).gen_batch(4, n_epochs=1, speed=2)] == [2]
+
+
+@pytest.mark.parametrize("copies", [True, False])
+def test_objects_that_are_preloaded_are_copied_if_told(copies):
+    objects = np.empty(3, dtype=object)
+    objects[:] = [[1], [2], [3]]
+    made = Dataset(3, Scans, preloaded=(objects, None), copy=copies)
+    made.create_batch([1]).images[0].append(9)
+    assert (objects[1] == [2]) is copies
+
+
+@pytest.mark.parametrize(("addressing", "expected"), [("id", [30, 10]), ("position", [0, 20])])
+def test_rows_are_found_by_id_or_by_position(addressing, expected):
+    made = Dataset([3, 0, 1], Scans, preloaded=(np.arange(4) * 10, None), addressing=addressing)
+    assert made.create_batch([3, 1]).images.tolist() == expected
