@@ -28,9 +28,9 @@ def builtin_state(error: BaseException) -> dict[str, Any]:
     """Return what a built-in exception keeps outside of ``args`` and ``__dict__``."""
     state = {}
     for name in _STATE:
-        if name not in getattr(error, "__dict__", {}):
-            with suppress(AttributeError):
-                state[name] = getattr(error, name)
+        # What is None is not set: setting it would change what an OSError says.
+        if name not in error.__dict__ and (value := getattr(error, name, None)) is not None:
+            state[name] = value
     return state
 
 
