@@ -253,3 +253,14 @@ def test_tables_without_pandas_say_what_to_install(profiled, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingPackageError, match=r"ironbatch\[tables\]"):
         _ = profiled.profile_info
+
+
+def test_an_action_that_raises_in_a_process_counts_as_failed_too(dataset):
+    pipeline = dataset.p.fail_at(0).scale()
+    profile = pipeline.run(
+        5, profile=True, ignore_exceptions=True, prefetch=2, target="mpc"
+    ).profile
+    _, fail, scale = profile.actions
+    assert (fail.calls, fail.failed, scale.calls) == (1, 1, 1)
+    assert profile.waited >= profile.startup >= 0
+    assert profile.waited >= profile.transfer >= 0

@@ -101,10 +101,11 @@ class Profile:
     ready : float
         How long finished batches lay there until the consumer took them, summed up.
     transfer : float
-        How long batches were on their way to and from worker processes, summed up.
+        How long the consumer waited for batches that worker processes had finished: while they
+        came back.
     startup : float
-        The same for the first batch of each worker process, which may have to start, to import and
-        to load the dataset.
+        How long the consumer waited for worker processes to begin with their first batches: they
+        may have to start, to import and to load the dataset.
     prefetch : int
         How many batches were made ahead.
     target : str
@@ -319,18 +320,15 @@ class Recorder:
         if record is not None:
             record.taken = now.wall
             if not self.prefix:
-                profile.ready += max(now.wall - record.ended, 0.0)
+                made = record if record.away is None else record.away
+                profile.ready += max(now.wall - made.ended, 0.0)
                 profile.consumer.append((record.ticket, asked, now.wall))
             if record.away is not None:
-                away = record.away.ended - record.away.began
-                waits = sum(end - start for start, end in record.waits)
-                at_home = sum(span.ended - span.began - span.waited for span in record.spans)
-                whole = record.ended - record.began
-                moved = max(whole - away - waits - at_home, 0.0)
-                if (record.away.pid, record.away.tid) in profile.workers:
-                    profile.transfer += moved
-                else:
-                    profile.startup += moved
+                away = record.away
+                if (away.pid, away.tid) not in profile.workers:
+                    profile.startup += max(away.began - asked, 0.0)
+                # Work at home begins when the batch is there.
+                profile.transfer += max(record.began - max(asked, away.ended), 0.0)
             profile.add(record)
         if not self.prefix:
             profile.waited += now.wall - asked

@@ -392,6 +392,8 @@ class Remote:
         if slot.error is not None:
             raise slot.error
         (record, kept, *rest), slot.answer = slot.answer, None  # type: ignore[misc]
+        if scope.record is not None:
+            scope.record.away = record
         if kept is not None:
             scope.kept = Kept.unpacked(kept)
         if len(rest) == 1:

@@ -136,7 +136,7 @@ def _describe(sums: _Measured, bottleneck: ActionTime | None, why: str) -> list[
     rate = profile.items / sums.wall
     waited = profile.waited / sums.wall
     if profile.startup:
-        how += f", which took {_time(profile.startup / len(profile.workers))} each to begin"
+        how += f", which took {_time(profile.startup)} to begin"
     whole = (
         f"{profile.batches} batches, {profile.items} items in {_time(sums.wall)}: "
         f"{rate:,.0f} items/s, {how}."
@@ -243,7 +243,7 @@ def _in_threads(
         return _waits(sums, longest)
     # Threads that compute without the lock are on a core or ready for one all the time.
     others = len(sums.profile.workers) - 1
-    kept = hungriest.gil + hungriest.blocked > min(1, 0.6 * others) * hungriest.cpu
+    kept = hungriest.gil + hungriest.blocked > min(1.4, 0.6 * others) * hungriest.cpu
     if others and sums.used <= 1.1 and (kept or sums.wanted <= most):
         why = (
             f"All threads together were on {sums.used:.1f} cores: they compute in Python, where "
@@ -263,15 +263,14 @@ def _in_processes(
     sums: _Measured, longest: ActionTime, hungriest: ActionTime
 ) -> tuple[str, ActionTime | None, str, list[str]]:
     profile = sums.profile
-    starting = profile.startup / max(len(profile.workers), 1)
-    if starting > 0.4 * sums.wall:
+    if profile.startup > 0.4 * sums.wall:
         why = "The run was over soon after its worker processes had started."
         advice = ["A longer run, or a second one: the processes stay."]
         return "startup", longest, why, advice
-    if profile.transfer > sums.busy:
+    if profile.transfer > 0.5 * (profile.waited - profile.startup):
         why = (
-            f"Moving batches to and from worker processes took {_time(profile.transfer)}, more "
-            "than all actions."
+            f"For {_time(profile.transfer)} the consumer waited for batches that were finished and "
+            "on their way back."
         )
         small = "Less to move: drop components that the consumer does not need, keep small dtypes."
         advice = ["Threads: target='threads', where nothing has to be moved.", small]
