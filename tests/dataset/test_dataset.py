@@ -351,3 +351,27 @@ def test_objects_that_are_preloaded_are_copied_if_told(copies):
 def test_rows_are_found_by_id_or_by_position(addressing, expected):
     made = Dataset([3, 0, 1], Scans, preloaded=(np.arange(4) * 10, None), addressing=addressing)
     assert made.create_batch([3, 1]).images.tolist() == expected
+
+
+def test_the_last_batch_of_each_epoch_may_be_dropped():
+    sizes = [len(batch) for batch in Dataset(5).gen_batch(2, n_epochs=2, drop_last=True)]
+    assert sizes == [2, 2, 2, 2]
+    assert Dataset(5).next_batch(2, drop_last=True).size == 2
+
+
+def test_a_notifier_counts_batches():
+    counted = []
+
+    class Bar:
+        def __init__(self, total=None, **kwargs):
+            self.total = total
+
+        def update(self, n=1):
+            counted.append((n, self.total))
+
+        def close(self):
+            counted.append("closed")
+
+    for _ in Dataset(5).gen_batch(2, n_epochs=1, notifier=Bar):
+        pass
+    assert counted == [(1, 3), (1, 3), (1, 3), "closed"]
