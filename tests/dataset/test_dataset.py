@@ -375,3 +375,8 @@ def test_a_notifier_counts_batches():
     for _ in Dataset(5).gen_batch(2, n_epochs=1, notifier=Bar):
         pass
     assert counted == [(1, 3), (1, 3), (1, 3), "closed"]
+
+
+def test_a_pipeline_of_a_dataset_takes_a_config():
+    assert Dataset(3).pipeline({"a/b": 1}).config["a/b"] == 1
+    assert Dataset(3).pipeline(config={"a/b": 2}).config["a/b"] == 2
