@@ -7,6 +7,7 @@ each several tasks ahead, and reads the answers when it waits for a batch.
 from __future__ import annotations
 
 import pickle
+import select
 import threading
 from queue import SimpleQueue
 from time import monotonic
@@ -148,15 +149,17 @@ class Processes(Remote):
 
     def _hear(self, patience: float) -> None:
         """Read the answers that are there; wait for one so many seconds at most."""
-        from multiprocessing.connection import wait
-
-        hands = {hand.worker.connection: hand for hand in self._hands if hand.busy}
-        ready: list[Any] = wait(list(hands), patience)
-        for connection in ready:
+        hands = {hand.worker.connection.fileno(): hand for hand in self._hands if hand.busy}
+        # Not `multiprocessing.connection.wait`: that costs more than the rest of a look.
+        poller = select.poll()
+        for descriptor in hands:
+            poller.register(descriptor, select.POLLIN)
+        ready = poller.poll(patience * 1000)
+        for descriptor, _ in ready:
             try:
-                hands[connection].receive()
+                hands[descriptor].receive()
             except (EOFError, OSError):
-                self._bury(hands[connection])
+                self._bury(hands[descriptor])
         if not ready and patience:
             for hand in hands.values():
                 # A grandchild may hold the connection of a dead worker open.
