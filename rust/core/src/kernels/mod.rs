@@ -18,6 +18,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 
 mod codes;
 mod geometry;
+mod resampling;
 
 include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
 
