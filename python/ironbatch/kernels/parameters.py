@@ -25,14 +25,27 @@ def plain(value: Any) -> Any:
     if value is float or value is int or value is bool:
         return np.dtype(value).name
     if isinstance(value, np.ndarray):
+        if value.ndim > 1 and value.dtype.kind in "biuf":
+            return np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("="))
         return value.tolist()
     if isinstance(value, list | tuple | range):
+        if any(isinstance(item, list | tuple | np.ndarray) for item in value):
+            return _nested(value)
         return [plain(item) for item in value]
     if hasattr(value, "__index__"):
         return value.__index__()
     if hasattr(value, "__float__"):
         return float(value)
     return value
+
+
+def _nested(value: Any) -> Any:
+    """Turn a sequence of sequences into an array, if its rows are of one length."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        return value
+    return plain(array) if array.ndim > 1 and array.dtype.kind in "biuf" else value
 
 
 def is_expression(value: Any) -> bool:

@@ -394,6 +394,7 @@ fn pass(param: &Parameter, number: usize) -> TokenStream {
     match param.pass {
         Pass::Borrow => quote!(#own.as_ref().unwrap_or(&plan.#name)),
         Pass::BorrowInside => quote!(#own.as_ref().unwrap_or(&plan.#name).as_deref()),
+        Pass::BorrowWhole => quote!(#own.as_ref().unwrap_or(&plan.#name).as_ref()),
         Pass::Copy => quote!(#own.unwrap_or_else(|| plan.#name.clone())),
     }
 }

@@ -15,7 +15,7 @@ use proc_macro::TokenStream;
 /// |---|---|
 /// | `ArrayView0<T>` ... `ArrayView6<T>`, `ArrayViewD<T>` | an input |
 /// | `ArrayViewMut0<T>` ... `ArrayViewMutD<T>` | an output |
-/// | `f64 f32 i64 ... bool Dtype`, `&str`, `&[f64]`, `&[i64]`, `&Value`, `Option` of them | a parameter |
+/// | `f64 f32 i64 ... bool Dtype`, `&str`, `&[f64]`, `&[i64]`, `&Value`, `&Array1<T>` ... `&ArrayD<T>`, `Option` of them | a parameter |
 /// | `&mut S` with `S: Default + Send` | state that a worker keeps between items |
 /// | `&mut ItemRng` | the item's own random stream |
 /// | `Item` | the item's position, cancel flag and randomness |

@@ -83,6 +83,8 @@ pub enum Pass {
     Borrow,
     /// `plan.name.as_deref()`.
     BorrowInside,
+    /// `plan.name.as_ref()`.
+    BorrowWhole,
 }
 
 pub struct Parameter {
@@ -381,9 +383,18 @@ fn stored_type(of: &Type) -> Result<(Type, Pass, bool)> {
     {
         if let Type::Reference(reference) = inner {
             let owned = owned(&reference.elem)?;
+            // Slices and text are stored as what derefs to them.
+            let is_stored_as_itself = matches!(
+                &*reference.elem,
+                Type::Path(path) if !path.path.is_ident("str")
+            );
             return Ok((
                 syn::parse_quote!(::core::option::Option<#owned>),
-                Pass::BorrowInside,
+                if is_stored_as_itself {
+                    Pass::BorrowWhole
+                } else {
+                    Pass::BorrowInside
+                },
                 true,
             ));
         }

@@ -236,6 +236,8 @@ pub enum ParamKind {
     Dtype = 7,
     /// As a parameter: any of the others.
     Any = 8,
+    /// A dense [`Operand`] at [`ParamValue::data`]: its item 0, in C order. Since 0.2.
+    Array = 9,
 }
 
 /// The parameter may be left out; its default says what it is then.
@@ -275,7 +277,7 @@ pub struct ParamValue {
     pub integer: i64,
     /// Value of kind Float.
     pub real: f64,
-    /// Value of kinds Text, Ints and Floats.
+    /// Value of kinds Text, Ints, Floats and Array.
     pub data: *const c_void,
     /// Number of bytes or numbers at `data`.
     pub length: usize,

@@ -26,6 +26,7 @@
 //! is described at [`kernel`]; [`abi`] is the C interface underneath.
 
 pub mod abi;
+mod array;
 #[doc(hidden)]
 pub mod call;
 mod dtype;
@@ -38,6 +39,7 @@ mod param;
 pub mod random;
 mod table;
 
+pub use array::{ArrayElement, ArrayValue};
 pub use call::{Item, RandomPlace, Spec};
 pub use dtype::{Dtype, Element};
 pub use error::{Error, Outcome, Result};

@@ -22,6 +22,8 @@ pub enum Value {
     Floats(Vec<f64>),
     /// A dtype.
     Dtype(Dtype),
+    /// An array.
+    Array(crate::ArrayValue),
 }
 
 /// A Rust type that a parameter of a kernel may have.
@@ -276,6 +278,7 @@ impl Value {
         const INTS: u32 = ParamKind::Ints as u32;
         const FLOATS: u32 = ParamKind::Floats as u32;
         const DTYPE: u32 = ParamKind::Dtype as u32;
+        const ARRAY: u32 = ParamKind::Array as u32;
         // SAFETY: promised by the caller.
         unsafe {
             Ok(match value.kind {
@@ -295,6 +298,7 @@ impl Value {
                         .and_then(Dtype::from_code)
                         .ok_or_else(|| Error::new("unknown dtype"))?,
                 ),
+                ARRAY => Self::Array(crate::ArrayValue::read(value)?),
                 kind => return Err(Error::new(format!("unknown kind of value {kind}"))),
             })
         }

@@ -10,8 +10,8 @@ use crate::executor;
 use crate::leaving::detach;
 use ironbatch_core::Error;
 use ironbatch_core::kernel::{
-    self, Dtype, Kernel, Layout, Library, Limits, Memory, Plan, RaggedLayout, RandomSource,
-    Request, Spec, Value,
+    self, ArrayValue, Dtype, Kernel, Layout, Library, Limits, Memory, Plan, RaggedLayout,
+    RandomSource, Request, Spec, Value,
 };
 use ironbatch_kernel::abi::{CAPSULE, KernelTable, MAX_RANK};
 use numpy::npyffi::NPY_ARRAY_WRITEABLE;
@@ -409,23 +409,7 @@ impl NativePlan {
 
 impl NativePlan {
     fn dtype(&self, dtype: &Bound<'_, PyArrayDescr>, number: usize) -> PyResult<Dtype> {
-        let known = match (dtype.kind(), dtype.itemsize()) {
-            _ if !dtype.is_native_byteorder().unwrap_or(true) => None,
-            (b'b', 1) => Some(Dtype::Bool),
-            (b'i', 1) => Some(Dtype::I8),
-            (b'u', 1) => Some(Dtype::U8),
-            (b'i', 2) => Some(Dtype::I16),
-            (b'u', 2) => Some(Dtype::U16),
-            (b'i', 4) => Some(Dtype::I32),
-            (b'u', 4) => Some(Dtype::U32),
-            (b'i', 8) => Some(Dtype::I64),
-            (b'u', 8) => Some(Dtype::U64),
-            (b'f', 2) => Some(Dtype::F16),
-            (b'f', 4) => Some(Dtype::F32),
-            (b'f', 8) => Some(Dtype::F64),
-            _ => None,
-        };
-        known.ok_or_else(|| {
+        known_dtype(dtype).ok_or_else(|| {
             let kernel = self.0.kernel();
             let input = kernel.inputs.get(number);
             PyTypeError::new_err(format!(
@@ -537,6 +521,25 @@ fn random_source<'a>(tuple: &'a RandomTuple<'_>) -> PyResult<RandomSource<'a>> {
     })
 }
 
+fn known_dtype(dtype: &Bound<'_, PyArrayDescr>) -> Option<Dtype> {
+    match (dtype.kind(), dtype.itemsize()) {
+        _ if !dtype.is_native_byteorder().unwrap_or(true) => None,
+        (b'b', 1) => Some(Dtype::Bool),
+        (b'i', 1) => Some(Dtype::I8),
+        (b'u', 1) => Some(Dtype::U8),
+        (b'i', 2) => Some(Dtype::I16),
+        (b'u', 2) => Some(Dtype::U16),
+        (b'i', 4) => Some(Dtype::I32),
+        (b'u', 4) => Some(Dtype::U32),
+        (b'i', 8) => Some(Dtype::I64),
+        (b'u', 8) => Some(Dtype::U64),
+        (b'f', 2) => Some(Dtype::F16),
+        (b'f', 4) => Some(Dtype::F32),
+        (b'f', 8) => Some(Dtype::F64),
+        _ => None,
+    }
+}
+
 fn limits(n_workers: Option<usize>, timeout: Option<f64>) -> Limits {
     // More seconds than a `Duration` holds is no limit.
     let timeout = timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -580,6 +583,9 @@ fn to_value(object: &Bound<'_, PyAny>) -> PyResult<Value> {
     if object.is_instance_of::<PyString>() {
         return object.extract().map(Value::Text);
     }
+    if let Ok(array) = object.cast::<PyUntypedArray>() {
+        return array_value(array);
+    }
     if let Ok(numbers) = object.extract::<Vec<i64>>() {
         return Ok(Value::Ints(numbers));
     }
@@ -587,6 +593,28 @@ fn to_value(object: &Bound<'_, PyAny>) -> PyResult<Value> {
         .extract::<Vec<f64>>()
         .map(Value::Floats)
         .map_err(|_| PyTypeError::new_err(format!("{object} cannot be a parameter of a kernel")))
+}
+
+/// Copy an array that lies in C order.
+fn array_value(array: &Bound<'_, PyUntypedArray>) -> PyResult<Value> {
+    let refuse = || PyTypeError::new_err(format!("{array} cannot be a parameter of a kernel"));
+    let dtype = known_dtype(&array.dtype()).ok_or_else(refuse)?;
+    if !array.is_c_contiguous() {
+        return Err(refuse());
+    }
+    let n_bytes = array.len() * dtype.size();
+    let bytes: &[u8] = if n_bytes == 0 {
+        &[]
+    } else {
+        // SAFETY: the array is alive, lies end to end, and has that many bytes.
+        unsafe {
+            let data = (*array.as_array_ptr()).fields.data.cast::<u8>();
+            std::slice::from_raw_parts(data, n_bytes)
+        }
+    };
+    ArrayValue::new(dtype, array.shape().to_vec(), bytes)
+        .map(Value::Array)
+        .ok_or_else(refuse)
 }
 
 fn to_object<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
@@ -599,6 +627,8 @@ fn to_object<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>>
         Value::Ints(numbers) => numbers.into_pyobject(py)?.into_any(),
         Value::Floats(numbers) => numbers.into_pyobject(py)?.into_any(),
         Value::Dtype(dtype) => dtype.name().into_pyobject(py)?.into_any(),
+        // Tables have no defaults that are arrays.
+        Value::Array(array) => array.shape().to_vec().into_pyobject(py)?.into_any(),
     })
 }
 

@@ -49,6 +49,7 @@ impl Parameter {
             ParamKind::Floats,
             ParamKind::Dtype,
             ParamKind::Any,
+            ParamKind::Array,
         ]
         .into_iter()
         .find(|kind| *kind as u32 == code)
@@ -66,6 +67,7 @@ impl Parameter {
             ParamKind::Floats => "Sequence[float]",
             ParamKind::Dtype => "DTypeLike",
             ParamKind::Any => "object",
+            ParamKind::Array => "ArrayLike",
         }
     }
 
@@ -96,7 +98,15 @@ impl Parameter {
             | (ParamKind::Text, value @ Value::Text(_))
             | (ParamKind::Ints, value @ Value::Ints(_))
             | (ParamKind::Floats, value @ Value::Floats(_))
-            | (ParamKind::Dtype, value @ Value::Dtype(_)) => value,
+            | (ParamKind::Dtype, value @ Value::Dtype(_))
+            | (
+                ParamKind::Array,
+                value @ (Value::Array(_)
+                | Value::Int(_)
+                | Value::Float(_)
+                | Value::Ints(_)
+                | Value::Floats(_)),
+            ) => value,
             (ParamKind::Float, Value::Int(number)) => Value::Float(number as f64),
             (ParamKind::Ints, Value::Int(number)) => Value::Ints(vec![number]),
             (ParamKind::Floats, Value::Int(number)) => Value::Floats(vec![number as f64]),

@@ -15,7 +15,7 @@ mod signature;
 mod table;
 
 pub use definition::{Kernel, OperandType, Parameter};
-pub use ironbatch_kernel::{Dtype, Spec, Value};
+pub use ironbatch_kernel::{ArrayValue, Dtype, Spec, Value};
 pub use layout::{Layout, RaggedLayout};
 pub use library::{load, read_table};
 pub use memory::Memory;

@@ -3,7 +3,7 @@
 use super::definition::{Kernel, OperandType};
 use crate::executor::generation;
 use crate::{Error, Result};
-use ironbatch_kernel::abi::{self, MAX_RANK, Message, OperandSpec, ParamKind, ParamValue};
+use ironbatch_kernel::abi::{self, MAX_RANK, Message, Operand, OperandSpec, ParamKind, ParamValue};
 use ironbatch_kernel::{Dtype, Spec, Value};
 use std::ffi::c_void;
 use std::ptr;
@@ -75,7 +75,12 @@ impl Kernel {
     /// twice or of another type.
     pub fn bind(self: &Arc<Self>, given: &[(String, Value)], per_item: &[String]) -> Result<Plan> {
         let values = self.values(given, per_item)?;
-        let raw_values: Vec<_> = values.iter().map(raw_value).collect();
+        let arrays: Vec<_> = values.iter().map(array_operand).collect();
+        let raw_values: Vec<_> = values
+            .iter()
+            .zip(&arrays)
+            .map(|(value, array)| raw_value(value, array.as_ref()))
+            .collect();
         let pointers: Vec<_> = raw_values.iter().map(ptr::from_ref).collect();
         let Some(prepare) = self.info.prepare else {
             return Err(self.incomplete());
@@ -338,8 +343,16 @@ fn raw_spec(spec: &Spec) -> OperandSpec {
     raw
 }
 
-/// A value as the interface has it; it points into `value`.
-fn raw_value(value: &Value) -> ParamValue {
+/// The operand of a value that is an array.
+fn array_operand(value: &Value) -> Option<Operand> {
+    match value {
+        Value::Array(array) => Some(array.operand()),
+        _ => None,
+    }
+}
+
+/// A value as the interface has it; it points into `value` and `array`.
+fn raw_value(value: &Value, array: Option<&Operand>) -> ParamValue {
     let none = ParamValue::NONE;
     let of = |kind: ParamKind| ParamValue {
         kind: kind as u32,
@@ -373,6 +386,10 @@ fn raw_value(value: &Value) -> ParamValue {
             data: numbers.as_ptr().cast(),
             length: numbers.len(),
             ..of(ParamKind::Floats)
+        },
+        Value::Array(_) => ParamValue {
+            data: array.map_or(ptr::null(), |array| ptr::from_ref(array).cast()),
+            ..of(ParamKind::Array)
         },
         Value::Dtype(dtype) => ParamValue {
             integer: *dtype as i64,

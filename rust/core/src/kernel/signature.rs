@@ -58,5 +58,6 @@ pub(super) fn literal(value: &Value) -> String {
         Value::Ints(numbers) => format!("{numbers:?}"),
         Value::Floats(numbers) => format!("{numbers:?}"),
         Value::Dtype(dtype) => format!("'{dtype}'"),
+        Value::Array(array) => format!("array of {} {:?}", array.dtype(), array.shape()),
     }
 }
