@@ -320,12 +320,13 @@ class _Call(NamedTuple):
         # Drawn once, before the pairs: images and masks are rotated for the same items, by the same
         # angles.
         applied, p = _applied(batch, p)
-        operation = None
-        if (requires_rng or (kernel is not None and kernel.draws)) and rng_seeds is None:
-            operation = batch.next_operation()
+        operation: Any = None
         streams = None
-        if kernel is not None and operation is not None:
-            streams = streams_of_batch(batch, operation)
+        if kernel is not None and kernel.draws:
+            operation = kernel.operations(batch)
+            streams = streams_of_batch(kernel, batch, operation)
+        elif requires_rng and rng_seeds is None:
+            operation = batch.next_operation()
 
         result = batch
         late: list[Exception] = []

@@ -104,7 +104,7 @@ def with_streams(
 
 
 def kernel_with_streams(
-    kernel: Any, batch: Any, operation: int, *, awaited: bool
+    kernel: Any, batch: Any, operation: Any, *, awaited: bool
 ) -> tuple[Callable[..., Any], tuple[Sequence[Any], ...]]:
     """Do for a kernel that draws what `with_streams` does for a function."""
     from ironbatch.targets.native import Drawing

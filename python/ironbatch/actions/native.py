@@ -20,7 +20,6 @@ from ironbatch.targets.native import bound_kernel, run_kernel
 if TYPE_CHECKING:
     from ironbatch.components import Component
     from ironbatch.kernels import BoundKernel
-    from ironbatch.kernels.streams import Streams
 
 __all__ = [
     "apply_kernel",
@@ -31,11 +30,11 @@ __all__ = [
 ]
 
 
-def streams_of_batch(batch: Any, operation: int) -> Streams:
-    """Give the random streams of a batch's items in an operation."""
-    from ironbatch.kernels import streams
-
-    return streams.streams_of_batch(batch, operation)
+def streams_of_batch(kernel: Any, batch: Any, operations: Any) -> Any:
+    """Give the random streams of a batch's items for a kernel."""
+    index = batch.index
+    places = index.origins, index.epochs, index.occurrences
+    return kernel.streams_at(batch.stream_key, operations, *places)
 
 
 def apply_kernel(
@@ -45,7 +44,7 @@ def apply_kernel(
     dst: Any,
     *,
     applied: Sequence[bool] | None,
-    streams: Streams | None = None,
+    streams: Any = None,
     n_workers: int | None,
     timeout: float | None,
     policy: Policy = DEFAULT,
@@ -64,7 +63,7 @@ def apply_kernel(
         Where results go; None is `src`.
     applied : sequence of bool or None
         Which items the kernel runs on; others stay as they are.
-    streams : Streams or None
+    streams : Streams, list of them, or None
         Random streams of the items, for a kernel that draws.
     n_workers, timeout
         As in `ironbatch.targets.run`.
@@ -90,7 +89,7 @@ def apply_kernel(
             "there is no component to put the results into: give dst= the name of one "
             f"(src is {type(src).__name__}, dst is {dst!r})"
         )
-    n_outputs = len(kernel.kernel.native.outputs)
+    n_outputs = kernel.n_outputs
     if len(names) != n_outputs:
         raise ComponentError(
             f"{kernel!r} gives {n_outputs} component(s), but dst has "
@@ -220,8 +219,11 @@ def fixed_values(
     return [fix(value) for value in args], {name: fix(value) for name, value in kwargs.items()}
 
 
-def fixed_kernel(kernel: BoundKernel, batch: Any) -> BoundKernel:
+def fixed_kernel(kernel: Any, batch: Any) -> Any:
     """Give a kernel whose parameters for each item are evaluated now."""
+    links = getattr(kernel, "kernels", None)
+    if links is not None:
+        return type(kernel)([fixed_kernel(link, batch) for link in links])
     if not any(map(has_item_values, kernel.params.values())):
         return kernel
     return type(kernel)(kernel.kernel, fixed_values((), kernel.params, batch)[1])
@@ -321,7 +323,7 @@ def call_kernel_method(
         sources = [elements]
     options: dict[str, Any] = {"batch": batch, "n_workers": n_workers, "timeout": timeout}
     if find_all and batch is not None and kernel.draws:
-        options["streams"] = streams_of_batch(batch, batch.next_operation())
+        options["streams"] = streams_of_batch(kernel, batch, kernel.operations(batch))
     made, failed = run_kernel(kernel, sources, **options)
     if failed is not None and not find_all:
         return failed

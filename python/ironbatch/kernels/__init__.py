@@ -15,10 +15,19 @@ from functools import lru_cache
 
 from ironbatch._core import built_in_kernels
 from ironbatch.kernels.bound import BoundKernel
+from ironbatch.kernels.chained import KernelChain, chain
 from ironbatch.kernels.kernel import Kernel
 from ironbatch.kernels.library import KernelLibrary, load_kernels
 
-__all__ = ["BoundKernel", "Kernel", "KernelLibrary", "load_kernels", "names"]
+__all__ = [
+    "BoundKernel",
+    "Kernel",
+    "KernelChain",
+    "KernelLibrary",
+    "chain",
+    "load_kernels",
+    "names",
+]
 
 
 @lru_cache(maxsize=1)

@@ -10,9 +10,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ironbatch.actions.arguments import has_item_values
+from ironbatch.kernels.columns import (
+    Spec,
+    allocate,
+    as_columns,
+    as_components,
+    error_of,
+    lay_out,
+    usable,
+)
 from ironbatch.kernels.kernel import Kernel
 from ironbatch.kernels.parameters import check_names, is_expression, per_item_values, plain
-from ironbatch.kernels.streams import Streams, streams_of, streams_of_batch
+from ironbatch.kernels.streams import Streams, streams_of, streams_of_batch, streams_of_places
 
 if TYPE_CHECKING:
     from ironbatch._core import NativePlan
@@ -20,15 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BoundKernel", "KernelFailure"]
 
-_Spec = tuple[np.dtype[Any], tuple[int, ...]]
 # Shapes that vary without end must not fill the memory.
 _MOST_SPECS = 256
-_KINDS: dict[str, type[Exception]] = {
-    "panic": RuntimeError,
-    "type": TypeError,
-    "value": ValueError,
-    "timeout": TimeoutError,
-}
 
 
 class KernelFailure(Exception):  # noqa: N818 - carries a failure, is not one that users see
@@ -93,7 +95,7 @@ class BoundKernel:
             {name: plain(value) for name, value in params.items() if name not in self._per_item},
             list(self._per_item),
         )
-        self._inferred: dict[tuple[_Spec, ...], list[_Spec]] = {}
+        self._inferred: dict[tuple[Spec, ...], list[Spec]] = {}
 
     def __repr__(self) -> str:
         params = ", ".join(f"{name}={value!r}" for name, value in self.params.items())
@@ -116,6 +118,29 @@ class BoundKernel:
     def draws(self) -> bool:
         """Whether the kernel draws random numbers."""
         return self.kernel.draws
+
+    @property
+    def n_outputs(self) -> int:
+        """How many components are made."""
+        return len(self.kernel.native.outputs)
+
+    @property
+    def plan(self) -> NativePlan:
+        """Handle of the compiled kernel with its parameters."""
+        return self._plan
+
+    @property
+    def chains(self) -> bool:
+        """Whether the kernel can take part in one pass over the items."""
+        return self.kernel.native.takes_ragged
+
+    def operations(self, batch: Any) -> Any:
+        """Give the operation of the next draws of a batch; None if nothing is drawn."""
+        return batch.next_operation() if self.draws else None
+
+    def streams_at(self, key: tuple[int, int], operations: Any, *places: Any) -> Any:
+        """Give random streams for origins, epochs and occurrences of items."""
+        return streams_of_places(key, operations, *places)
 
     def resolve(self, batch: Any) -> BoundKernel:
         """Evaluate parameters that are named expressions.
@@ -177,16 +202,16 @@ class BoundKernel:
                 f"its signature is {self.kernel.native.signature}"
             )
         random = streams_of(rng, 1) if self.draws else None
-        arrays = [_usable(np.asarray(value)) for value in inputs]
+        arrays = [usable(np.asarray(value)) for value in inputs]
         items = [array[np.newaxis] for array in arrays]
         if self.kernel.native.varying:
-            failure, made = self._plan.run_columns(1, items, [], _allocate, random=random)
+            failure, made = self._plan.run_columns(1, items, [], allocate, random=random)
             outputs = [array for array, _ in made]
         else:
             outputs = self._allocate([(array.dtype, array.shape) for array in arrays], 1)
             failure = self._plan.run(1, items, outputs, [], random=random)
         if failure is not None:
-            raise _error(failure)
+            raise error_of(failure)
         results = tuple(output[0] for output in outputs)
         return results if len(results) > 1 else results[0]
 
@@ -235,8 +260,6 @@ class BoundKernel:
         ValueError
             If components differ in length, or parameters do not have one value an item.
         """
-        from ironbatch.components import Dense
-
         if self._expressions:
             return self.resolve(batch).run_batch(
                 *components,
@@ -247,6 +270,18 @@ class BoundKernel:
                 n_workers=n_workers,
                 timeout=timeout,
             )
+        n = self.check_components(components)
+        return self.run_with(
+            components,
+            self.item_params(batch, positions, n),
+            self.streams_for(streams, batch, positions, n) if self.draws else None,
+            name=name,
+            n_workers=n_workers,
+            timeout=timeout,
+        )
+
+    def check_components(self, components: Sequence[Component]) -> int:
+        """Check that there is one for each input, of one length, which is returned."""
         n_inputs = len(self.kernel.native.inputs)
         if len(components) != n_inputs:
             raise TypeError(
@@ -257,31 +292,52 @@ class BoundKernel:
         if any(len(component) != n for component in components):
             lengths = ", ".join(str(len(component)) for component in components)
             raise ValueError(f"{self.__name__}: components of different lengths: {lengths}")
-        params: list[NDArray[Any]] = []
-        if self._per_item:
-            n_values = n if positions is None else len(batch)
-            params = per_item_values(self.kernel.native, self._per_item, batch, n_values)
-            if positions is not None:
-                params = [values[positions] for values in params]
+        return n
+
+    def item_params(
+        self, batch: Any, positions: NDArray[np.int64] | None, n: int
+    ) -> list[NDArray[Any]]:
+        """Evaluate parameters given per item for the items that the kernel runs on."""
+        if not self._per_item:
+            return []
+        n_values = n if positions is None else len(batch)
+        params = per_item_values(self.kernel.native, self._per_item, batch, n_values)
+        return params if positions is None else [values[positions] for values in params]
+
+    def run_with(
+        self,
+        components: Sequence[Component],
+        params: list[NDArray[Any]],
+        random: Streams | None,
+        *,
+        name: str | None,
+        n_workers: int | None,
+        timeout: float | None,
+    ) -> Component | tuple[Component, ...]:
+        """Run on components, with everything else worked out."""
+        from ironbatch.components import Dense
+
+        n = len(components[0])
         options: dict[str, Any] = {"n_workers": n_workers, "timeout": timeout}
-        if self.draws:
-            options["random"] = self._streams(streams, batch, positions, n)
+        if random is not None:
+            options["random"] = random
         made: list[Component]
         columns = self._columns(components) if n else None
         if columns is not None:
-            made, failure = self._run_columns(n, columns, params, name, options)
+            failure, found = self._plan.run_columns(n, columns, params, allocate, **options)
+            made = as_components(found, name)
         elif all(isinstance(one, np.ndarray) and one.dtype.kind != "O" for one in components):
-            arrays = [_usable(one.view(np.ndarray)) for one in components]  # type: ignore[union-attr]
+            arrays = [usable(one.view(np.ndarray)) for one in components]  # type: ignore[union-attr]
             outputs = self._allocate([(array.dtype, array.shape[1:]) for array in arrays], n)
             failure = self._plan.run(n, arrays, outputs, params, **options) if n else None
             made = [Dense.of(output, name) for output in outputs]
         else:
             made, failure = self._run_each(components, params, name, options)
         if failure is not None:
-            raise KernelFailure(failure[0], _error(failure))
+            raise KernelFailure(failure[0], error_of(failure))
         return tuple(made) if len(made) > 1 else made[0]
 
-    def _streams(
+    def streams_for(
         self,
         streams: Streams | None,
         batch: Any,
@@ -302,7 +358,7 @@ class BoundKernel:
             )
         return streams
 
-    def _infer(self, specs: tuple[_Spec, ...]) -> list[_Spec]:
+    def _infer(self, specs: tuple[Spec, ...]) -> list[Spec]:
         found = self._inferred.get(specs)
         if found is None:
             found = [
@@ -313,7 +369,7 @@ class BoundKernel:
             self._inferred[specs] = found
         return found
 
-    def _allocate(self, specs: Sequence[_Spec], n: int) -> list[NDArray[Any]]:
+    def _allocate(self, specs: Sequence[Spec], n: int) -> list[NDArray[Any]]:
         from ironbatch.components import empty
 
         return [empty((n, *shape), dtype) for dtype, shape in self._infer(tuple(specs))]
@@ -331,26 +387,7 @@ class BoundKernel:
         )
         if not looks_at_items or not native.takes_ragged:
             return None
-        columns = [_column(one) for one in components]
-        return None if any(column is None for column in columns) else columns
-
-    def _run_columns(
-        self,
-        n: int,
-        columns: list[Any],
-        params: list[NDArray[Any]],
-        name: str | None,
-        options: dict[str, Any],
-    ) -> tuple[list[Component], tuple[int, str, str] | None]:
-        """Run on columns of which some may be ragged; results are if their shapes differ."""
-        from ironbatch.components import Dense, Ragged
-
-        failure, outputs = self._plan.run_columns(n, columns, params, _allocate, **options)
-        made: list[Component] = [
-            Dense.of(array, name) if lists is None else Ragged(array, *lists, name=name)
-            for array, lists in outputs
-        ]
-        return made, failure
+        return as_columns(components)
 
     def _run_each(
         self,
@@ -362,7 +399,7 @@ class BoundKernel:
         """Run on items of which each may have a shape of its own."""
         from ironbatch.components import assemble, items_of
 
-        columns = [[_usable(np.asarray(item)) for item in items_of(one)] for one in components]
+        columns = [[usable(np.asarray(item)) for item in items_of(one)] for one in components]
         rows = list(map(list, zip(*columns, strict=True)))
         specs = []
         for position, row in enumerate(rows):
@@ -372,66 +409,7 @@ class BoundKernel:
                 raise KernelFailure(position, error) from None
         if not rows:
             return [assemble([], name=name) for _ in self.kernel.native.outputs], None
-        layouts = [_lay_out(output, name) for output in zip(*specs, strict=True)]
+        layouts = [lay_out(output, name) for output in zip(*specs, strict=True)]
         views = list(map(list, zip(*(views for views, _ in layouts), strict=True)))
         failure = self._plan.run_each(rows, views, params, **options)
         return [component for _, component in layouts], failure
-
-
-def _allocate(dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Allocate an output for the compiled side."""
-    from ironbatch.components import empty
-
-    return empty(shape, np.dtype(dtype)).view(np.ndarray)
-
-
-def _column(component: Component) -> Any:
-    """Give a column as the compiled side takes it; None for objects and text."""
-    from ironbatch.components import Bytes, Ragged
-
-    if isinstance(component, np.ndarray):
-        return None if component.dtype.kind == "O" else _usable(component.view(np.ndarray))
-    if isinstance(component, Ragged):
-        values = _usable(np.asarray(component.values))
-        return np.ascontiguousarray(values), component.offsets, component.shapes
-    if isinstance(component, Bytes):
-        offsets = component.offsets
-        return component.data, offsets, np.diff(offsets)[:, np.newaxis]
-    return None
-
-
-def _usable(array: NDArray[Any]) -> NDArray[Any]:
-    """Return the array itself if a kernel can read its elements in place, else a copy."""
-    if array.flags.aligned and array.dtype.isnative:
-        return array
-    return array.astype(array.dtype.newbyteorder("="), order="C")
-
-
-def _error(failure: tuple[int, str, str]) -> Exception:
-    return _KINDS[failure[1]](failure[2])
-
-
-def _lay_out(specs: Sequence[_Spec], name: str | None) -> tuple[list[NDArray[Any]], Component]:
-    """Allocate an output of given dtype and shape for each item: its items and the component."""
-    from ironbatch.components import Dense, Ragged, as_objects, empty
-
-    dtypes = {dtype for dtype, _ in specs}
-    shapes = {shape for _, shape in specs}
-    ranks = {len(shape) for shape in shapes}
-    dtype = specs[0][0]
-    if len(dtypes) == len(shapes) == 1:
-        dense = empty((len(specs), *specs[0][1]), dtype)
-        return [dense[item : item + 1][0, ...] for item in range(len(specs))], Dense.of(dense, name)
-    if len(dtypes) > 1 or len(ranks) > 1 or 0 in ranks:
-        items = [empty(shape, dtype) for dtype, shape in specs]
-        return items, as_objects(items)
-    lengths = np.array([shape for _, shape in specs], dtype=np.int64)
-    offsets = np.zeros(len(specs) + 1, dtype=np.int64)
-    np.cumsum(lengths.prod(axis=1), out=offsets[1:])
-    values = empty(int(offsets[-1]), dtype)
-    bounds = offsets.tolist()
-    views = [
-        values[bounds[item] : bounds[item + 1]].reshape(shape)
-        for item, (_, shape) in enumerate(specs)
-    ]
-    return views, Ragged(values, offsets, lengths, name=name)

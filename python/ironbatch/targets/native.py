@@ -11,7 +11,6 @@ from ironbatch.targets.calls import Calls, Constant, Context
 if TYPE_CHECKING:
     from ironbatch.components import Component
     from ironbatch.kernels import BoundKernel
-    from ironbatch.kernels.streams import Streams
 
 __all__ = ["Drawing", "Native", "bound_kernel", "is_native", "run_kernel"]
 
@@ -21,9 +20,7 @@ def is_native(func: Any) -> bool:
     return getattr(type(func), "runs_natively", False) is True
 
 
-def bound_kernel(
-    func: Any, params: Mapping[str, Any], what: str = "target 'native'"
-) -> BoundKernel:
+def bound_kernel(func: Any, params: Mapping[str, Any], what: str = "target 'native'") -> Any:
     """Return a kernel with its parameters.
 
     Parameters
@@ -40,13 +37,13 @@ def bound_kernel(
     TypeError
         If `func` is no kernel, or already bound and there are parameters.
     """
-    from ironbatch.kernels import BoundKernel, Kernel
+    from ironbatch.kernels import BoundKernel, Kernel, KernelChain
 
     if isinstance(func, Drawing):
         func = func.kernel
     if isinstance(func, Kernel):
         return func.bind(**params)
-    if not isinstance(func, BoundKernel):
+    if not isinstance(func, BoundKernel | KernelChain):
         raise TypeError(
             f"{what} runs kernels, such as ironbatch.kernels.clip.bind(low=0), and not {func!r}; "
             "a Python function runs on target 'threads', 'mpc' or 'for'"
@@ -98,23 +95,21 @@ class Drawing:
         The kernel.
     key : (int, int)
         Key of the run.
-    operation : int
+    operation : int, or list of them for a chain
         Which draw of the run this is.
     """
 
     runs_natively = True
 
-    def __init__(self, kernel: BoundKernel, key: tuple[int, int], operation: int) -> None:
+    def __init__(self, kernel: BoundKernel, key: tuple[int, int], operation: Any) -> None:
         self.kernel = kernel
         self.key = key
         self.operation = operation
         self.__name__ = kernel.__name__
 
-    def streams(self, columns: Sequence[Any]) -> Streams:
+    def streams(self, columns: Sequence[Any]) -> Any:
         """Turn columns of origins, epochs and occurrences into streams."""
-        from ironbatch.kernels.streams import streams_of_places
-
-        return streams_of_places(self.key, self.operation, *map(list, columns))
+        return self.kernel.streams_at(self.key, self.operation, *map(list, columns))
 
 
 @register

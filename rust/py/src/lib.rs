@@ -7,6 +7,10 @@ mod executor;
 mod files;
 mod index;
 mod item;
+mod kernel_chain;
+mod kernel_columns;
+mod kernel_plan;
+mod kernel_values;
 mod kernels;
 mod leaving;
 mod memory;
@@ -29,8 +33,12 @@ mod _core {
     #[pymodule_export]
     use super::item::Item;
     #[pymodule_export]
+    use super::kernel_chain::run_kernel_chain;
+    #[pymodule_export]
+    use super::kernel_plan::NativePlan;
+    #[pymodule_export]
     use super::kernels::{
-        NativeKernel, NativePlan, built_in_kernels, load_kernel_library, read_kernel_capsule,
+        NativeKernel, built_in_kernels, load_kernel_library, read_kernel_capsule,
     };
     #[pymodule_export]
     use super::leaving::guard_thread;

@@ -4,6 +4,7 @@
 //! and [`Plan::run`] calls it on ranges of items of checked memory, on all cores. Built-in kernels
 //! come through a table like everybody's.
 
+mod chain;
 mod check;
 mod definition;
 mod layout;
@@ -14,6 +15,7 @@ mod run;
 mod signature;
 mod table;
 
+pub use chain::{Chain, Link};
 pub use definition::{Kernel, OperandType, Parameter};
 pub use ironbatch_kernel::{ArrayValue, Dtype, Spec, Value};
 pub use layout::{Layout, RaggedLayout};

@@ -244,7 +244,7 @@ impl Plan {
     }
 
     /// Hand one range to the kernel.
-    fn call(
+    pub(super) fn call(
         &self,
         prepared: &Prepared,
         range: Range<usize>,

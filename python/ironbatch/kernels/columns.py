@@ -1,0 +1,106 @@
+"""Columns as kernels read and write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ironbatch.components import Component
+
+__all__ = [
+    "Spec",
+    "allocate",
+    "as_columns",
+    "as_components",
+    "error_of",
+    "lay_out",
+    "usable",
+]
+
+Spec = tuple[np.dtype[Any], tuple[int, ...]]
+_KINDS: dict[str, type[Exception]] = {
+    "panic": RuntimeError,
+    "type": TypeError,
+    "value": ValueError,
+    "timeout": TimeoutError,
+}
+
+
+def as_columns(components: Sequence[Component]) -> list[Any] | None:
+    """Give components as the compiled side takes them; None if one is of objects or text."""
+    columns = [_column(one) for one in components]
+    return None if any(column is None for column in columns) else columns
+
+
+def as_components(outputs: Sequence[tuple[NDArray[Any], Any]], name: str | None) -> list[Component]:
+    """Give what the compiled side has made as components."""
+    from ironbatch.components import Dense, Ragged
+
+    return [
+        Dense.of(array, name) if lists is None else Ragged(array, *lists, name=name)
+        for array, lists in outputs
+    ]
+
+
+def allocate(dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Allocate an output for the compiled side."""
+    from ironbatch.components import empty
+
+    return empty(shape, np.dtype(dtype)).view(np.ndarray)
+
+
+def _column(component: Component) -> Any:
+    """Give a column as the compiled side takes it; None for objects and text."""
+    from ironbatch.components import Bytes, Ragged
+
+    if isinstance(component, np.ndarray):
+        return None if component.dtype.kind == "O" else usable(component.view(np.ndarray))
+    if isinstance(component, Ragged):
+        values = usable(np.asarray(component.values))
+        return np.ascontiguousarray(values), component.offsets, component.shapes
+    if isinstance(component, Bytes):
+        offsets = component.offsets
+        return component.data, offsets, np.diff(offsets)[:, np.newaxis]
+    return None
+
+
+def usable(array: NDArray[Any]) -> NDArray[Any]:
+    """Return the array itself if a kernel can read its elements in place, else a copy."""
+    if array.flags.aligned and array.dtype.isnative:
+        return array
+    return array.astype(array.dtype.newbyteorder("="), order="C")
+
+
+def error_of(failure: tuple[int, str, str]) -> Exception:
+    """Give the exception for a failure that the compiled side tells."""
+    return _KINDS[failure[1]](failure[2])
+
+
+def lay_out(specs: Sequence[Spec], name: str | None) -> tuple[list[NDArray[Any]], Component]:
+    """Allocate an output of given dtype and shape for each item: its items and the component."""
+    from ironbatch.components import Dense, Ragged, as_objects, empty
+
+    dtypes = {dtype for dtype, _ in specs}
+    shapes = {shape for _, shape in specs}
+    ranks = {len(shape) for shape in shapes}
+    dtype = specs[0][0]
+    if len(dtypes) == len(shapes) == 1:
+        dense = empty((len(specs), *specs[0][1]), dtype)
+        return [dense[item : item + 1][0, ...] for item in range(len(specs))], Dense.of(dense, name)
+    if len(dtypes) > 1 or len(ranks) > 1 or 0 in ranks:
+        items = [empty(shape, dtype) for dtype, shape in specs]
+        return items, as_objects(items)
+    lengths = np.array([shape for _, shape in specs], dtype=np.int64)
+    offsets = np.zeros(len(specs) + 1, dtype=np.int64)
+    np.cumsum(lengths.prod(axis=1), out=offsets[1:])
+    values = empty(int(offsets[-1]), dtype)
+    bounds = offsets.tolist()
+    views = [
+        values[bounds[item] : bounds[item + 1]].reshape(shape)
+        for item, (_, shape) in enumerate(specs)
+    ]
+    return views, Ragged(values, offsets, lengths, name=name)
