@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "apply_kernel",
     "call_kernel_method",
+    "component_of",
     "fixed_kernel",
     "fixed_values",
     "streams_of_batch",
@@ -95,7 +96,7 @@ def apply_kernel(
             f"{kernel!r} gives {n_outputs} component(s), but dst has "
             f"{len(names)}: {', '.join(names)}"
         )
-    sources = [_component(batch, part) for part in (src if isinstance(src, tuple) else (src,))]
+    sources = [component_of(batch, part) for part in (src if isinstance(src, tuple) else (src,))]
     positions = None
     if applied is not None:
         positions = np.flatnonzero(np.asarray(applied, dtype=bool))
@@ -229,7 +230,7 @@ def fixed_kernel(kernel: Any, batch: Any) -> Any:
     return type(kernel)(kernel.kernel, fixed_values((), kernel.params, batch)[1])
 
 
-def _component(batch: Any, source: Any) -> Component:
+def component_of(batch: Any, source: Any) -> Component:
     """Return a component by name, or items as one."""
     if not isinstance(source, str):
         return columns.as_component(source, len(batch), name="src")

@@ -75,6 +75,7 @@ class RunOptions:
     retries: Any = DEFAULT.retries
     backoff: Any = DEFAULT.backoff
     retry_on: Any = DEFAULT.retry_on
+    fuse: bool = True
     batch_kwargs: dict[str, Any] = field(default_factory=dict)
     sink: list[Any] | None = None
 
@@ -109,7 +110,7 @@ class Run:
         self.depth = depth_of(options.prefetch)
         self.budget = make_budget(options.prefetch_bytes, shared=pipeline.rebatched is not None)
         self.progress = _make_notifier(options.bar)
-        self.plan = Plan(pipeline, owner=self.owner)
+        self.plan = Plan(pipeline, owner=self.owner, fuse=options.fuse)
         self.origin = origin
         self.standing = Standing(options, origin)
         self.ignore = bool(options.ignore_exceptions)
@@ -138,7 +139,7 @@ class Run:
             self.standing.stands_on(below.standing, origin)
             self.source = pipeline.rebatched.batches(below, self.owner, origin, self.standing)
         if self.recorder is not None:
-            self.recorder.declare(self.plan.steps, self.dataset is not None)
+            self.recorder.declare(self.plan.route, self.dataset is not None)
         self.stream_key = self.standing.stream_key
         if pipeline.rebatched is not None:
             # Else an item would get in this part the numbers that it got in the part before.

@@ -27,6 +27,7 @@ from ironbatch.namedexpr import B, F, L, M, NamedExpression, W
 from ironbatch.pipeline.joining import with_joins
 from ironbatch.pipeline.known import class_after
 from ironbatch.pipeline.step import Step
+from ironbatch.targets.native import is_native
 
 __all__ = ["NativeStep", "expressions_in", "groups", "native_step"]
 
@@ -96,7 +97,6 @@ def native_step(step: Step, cls: Any = None) -> NativeStep | None:
 
 def _of_apply_parallel(step: Step, cls: Any) -> NativeStep | None:
     from ironbatch.batch import Batch
-    from ironbatch.targets.native import is_native
 
     options = dict(step.kwargs)
     args = step.args or ((options.pop("func"),) if "func" in options else ())
@@ -211,5 +211,6 @@ def expressions_in(*values: Any) -> Iterator[NamedExpression]:
             waiting.extend(value.values())
         elif isinstance(value, slice):
             waiting.extend((value.start, value.stop, value.step))
-        elif isinstance(getattr(value, "params", None), dict):
-            waiting.append(value.params)
+        elif is_native(value):
+            waiting.append(getattr(value, "params", None))
+            waiting.extend(getattr(value, "kernels", ()))

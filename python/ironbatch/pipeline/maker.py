@@ -91,6 +91,8 @@ class Maker:
         What the run does with items that fail.
     ignore : bool
         Whether it drops any batch that fails.
+    fuse : bool
+        Whether neighbouring native steps are carried out in one pass.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class Maker:
         timed: int,
         policy: Policy,
         ignore: bool,
+        fuse: bool,
     ) -> None:
         self.pipeline = pipeline
         self.dataset = dataset
@@ -112,6 +115,7 @@ class Maker:
         self.timed = timed
         self.policy = policy
         self.ignore = ignore
+        self.fuse = fuse
         self.plan: Plan | None = None
 
     def _planned(self) -> Plan:
@@ -122,7 +126,7 @@ class Maker:
                 for one in (self.pipeline, *joined_in(self.pipeline.steps)):
                     one.variables.__class__ = _FrozenVariables
                     one.models.__class__ = _AbsentModels
-                self.plan = Plan(self.pipeline)
+                self.plan = Plan(self.pipeline, fuse=self.fuse)
             return self.plan
 
     def make(self, ticket: int, position: int, place: Any, wanted: bool) -> tuple[Any, ...]:

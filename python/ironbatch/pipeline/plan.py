@@ -317,10 +317,24 @@ class Plan:
         Whose namespaces count, when that is another one.
     joins : tuple of Pipeline
         Pipelines whose batches come before the arguments of the first step.
+    fuse : bool
+        Whether neighbouring native steps are carried out in one pass over the items.
+
+    Attributes
+    ----------
+    steps : list of PlannedStep
+        One for each step of the chain.
+    route : list of PlannedStep
+        What is carried out: the same with one step in the place of each group.
     """
 
     def __init__(
-        self, pipeline: Any, prefix: str = "", owner: Any = None, joins: tuple[Any, ...] = ()
+        self,
+        pipeline: Any,
+        prefix: str = "",
+        owner: Any = None,
+        joins: tuple[Any, ...] = (),
+        fuse: bool = True,
     ) -> None:
         owner = pipeline if owner is None else owner
         self.pipeline = pipeline
@@ -329,7 +343,7 @@ class Plan:
         for number, (step, joined) in enumerate(with_joins(pipeline.steps, joins)):
             path = f"{prefix}{number}.{step.name}"
             if step.nested is not None:
-                planned: PlannedStep = _Nested(step, path, owner, joined)
+                planned: PlannedStep = _Nested(step, path, owner, joined, fuse)
             else:
                 if joined:
                     step = _with_batches(step, path, joined)
@@ -341,6 +355,7 @@ class Plan:
             begin, end = self.steps[first], self.steps[last]
             begin.ordered = end.ordered = True
             begin.waits_at = end.leaves = (id(begin), id(end))
+        self.route = self._fused() if fuse else self.steps
 
     @cached_property
     def groups(self) -> list[range]:
@@ -352,6 +367,15 @@ class Plan:
         from ironbatch.pipeline.known import class_before
 
         return groups(self.pipeline.steps, class_before(self.pipeline), self.joins)
+
+    def _fused(self) -> list[PlannedStep]:
+        """Give the steps to carry out, with one in the place of each group."""
+        if sum(step.name == "apply_parallel" for step in self.steps) < 2 or not self.groups:
+            return self.steps
+        from ironbatch.pipeline.fused import fuse
+        from ironbatch.pipeline.known import class_before
+
+        return fuse(self.steps, self.groups, class_before(self.pipeline))
 
     def execute(self, batch: Any, scope: Scope, first: int = 0) -> Any:
         """Carry out all steps for one batch, or those from `first` on.
@@ -366,7 +390,7 @@ class Plan:
         step: Any = None
         attributes = batch.__dict__
         try:
-            for step in self.steps[first:] if first else self.steps:
+            for step in self.steps[first:] if first else self.route:
                 attributes["_action_path"] = step.path
                 attributes["_action_calls"] = 0
                 if step.plain and (function := step.functions.get(type(batch))) is not None:
@@ -380,7 +404,7 @@ class Plan:
                     batch = adopt(result, batch, scope, step)
                     attributes = batch.__dict__
         except Exception as error:
-            _explain(error, step, scope, batch)
+            explain_failure(error, step, scope, batch)
             raise
         return batch
 
@@ -388,7 +412,7 @@ class Plan:
         step: Any = None
         attributes = batch.__dict__
         try:
-            for step in self.steps[first:]:
+            for step in self.steps[first:] if first else self.route:
                 attributes["_action_path"] = step.path
                 attributes["_action_calls"] = 0
                 record.enter(step.path)
@@ -404,7 +428,7 @@ class Plan:
                     batch = adopt(result, batch, scope, step)
                     attributes = batch.__dict__
         except Exception as error:
-            _explain(error, step, scope, batch)
+            explain_failure(error, step, scope, batch)
             raise
         return batch
 
@@ -419,7 +443,8 @@ def _with_batches(step: Step, path: str, pipelines: tuple[Any, ...]) -> Step:
     return replace(step, args=(*step.args[:own], *batches, *step.args[own:]))
 
 
-def _explain(error: Exception, step: PlannedStep, scope: Scope, batch: Any) -> None:
+def explain_failure(error: Exception, step: PlannedStep, scope: Scope, batch: Any) -> None:
+    """Note on an error in which step of which batch it has come up, unless that is known."""
     if not isinstance(error, SkipBatchException | StopPipeline):
         kept = Kept.of(scope)
         if kept.failed_in is None:
@@ -432,9 +457,11 @@ def _explain(error: Exception, step: PlannedStep, scope: Scope, batch: Any) -> N
 class _Nested(PlannedStep):
     """A pipeline within a pipeline."""
 
-    def __init__(self, step: Step, path: str, pipeline: Any, joins: tuple[Any, ...]) -> None:
+    def __init__(
+        self, step: Step, path: str, pipeline: Any, joins: tuple[Any, ...], fuse: bool
+    ) -> None:
         super().__init__(step, path, pipeline)
-        self.plan = Plan(step.nested, f"{path}/", pipeline, joins)
+        self.plan = Plan(step.nested, f"{path}/", pipeline, joins, fuse)
 
     def run(self, batch: Any, scope: Scope) -> Any:
         """Carry out the steps of the nested pipeline."""

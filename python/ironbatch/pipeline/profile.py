@@ -279,7 +279,7 @@ class Recorder:
             self.profile.declare(step.name, self.prefix + step.path)
             plan = getattr(getattr(step, "inner", step), "plan", None)
             if plan is not None:
-                self.declare(plan.steps, False)
+                self.declare(plan.route, False)
 
     def record(self, ticket: int) -> BatchRecord:
         """Begin the record of a batch, in the thread that works on it."""

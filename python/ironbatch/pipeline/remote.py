@@ -161,6 +161,7 @@ class Remote:
         self.timed = 0 if run.recorder is None else run.recorder.level
         self.policy = run.policy
         self.ignore = run.ignore
+        self.fuse = run.options.fuse
         self.steps = pipeline.steps
         batch_class = getattr(self.dataset, "batch_class", None)
         if batch_class is None:
@@ -318,6 +319,7 @@ class Remote:
             self.timed,
             self.policy,
             self.ignore,
+            self.fuse,
         )
         try:
             message: Any = (make_batch, [(0, maker)], {})

@@ -97,6 +97,9 @@ class Running(Resumable, Profiled, Declarations):
             Seconds before the first repetition; doubled before each further one.
         retry_on : type or tuple of type
             After which exceptions an item is tried again; `OSError` by default.
+        fuse : bool
+            Carry out neighbouring native steps in one pass over the items; see `explain`. The
+            result is the same either way.
         profile : bool, 2 or 'detailed'
             Measure where the time goes, see `report`, `trace`, `profile_info` and the attribute
             `profile`; with 2 or 'detailed' functions are timed too, by `cProfile`.
