@@ -183,3 +183,25 @@ def test_standardize_refuses(params, message):
 def test_standardize_needs_a_value_for_each_channel():
     with pytest.raises(ValueError, match="mean has 2 values for items of shape"):
         kernels.standardize(np.zeros((4, 4, 3)), mean=[1.0, 2.0], std=1)
+
+
+@pytest.mark.parametrize("channels", ["last", "first"])
+@pytest.mark.parametrize("n_channels", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("side", [3, 40])
+def test_standardize_looks_bytes_up_where_there_are_many(side, n_channels, channels):
+    x = np.random.default_rng(0).integers(0, 256, (side, side, n_channels), np.uint8)
+    mean, std = np.arange(n_channels) + 0.25, np.arange(n_channels) + 1.5
+    expected = ((x * 0.5 - mean) * (1 / std)).astype(np.float32)
+    if channels == "first":
+        expected = np.moveaxis(expected, -1, 0)
+    params = {"mean": mean, "std": std, "scale": 0.5, "channels": channels}
+    assert_array_equal(kernels.standardize(x, **params), expected)
+    assert_array_equal(kernels.standardize(x.astype("int16"), **params), expected)
+    assert_array_equal(kernels.standardize(x[::-1].copy()[::-1], **params), expected)
+
+
+@pytest.mark.parametrize("to", [None, *DTYPES])
+def test_scale_shift_looks_bytes_up_where_there_are_many(to):
+    x = np.arange(1024, dtype=np.uint8)
+    expected = saturated(x.astype(float) * 1.75 - 3.25, to or "uint8")
+    assert_array_equal(kernels.scale_shift(x, scale=1.75, shift=-3.25, dtype=to), expected)

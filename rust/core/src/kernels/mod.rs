@@ -32,10 +32,15 @@ pub(crate) trait Number: Element {
 
     /// The nearest value: halves to even, too large ones to the ends, NaN to 0 where there is none.
     fn from_f64(value: f64) -> Self;
+
+    /// Elements that are bytes, as such: of these each value can be looked up.
+    fn bytes(_elements: &[Self]) -> Option<&[u8]> {
+        None
+    }
 }
 
 macro_rules! integer_numbers {
-    ($($type:ty),*) => {
+    ($($type:ty $({ $bytes:item })?),*) => {
         $(
             impl Number for $type {
                 const RANGE: Option<(f64, f64)> = Some((<$type>::MIN as f64, <$type>::MAX as f64));
@@ -50,12 +55,14 @@ macro_rules! integer_numbers {
                     // `as` saturates and takes NaN to 0.
                     value.round_ties_even() as Self
                 }
+
+                $($bytes)?
             }
         )*
     };
 }
 
-integer_numbers!(i8, u8, i16, u16);
+integer_numbers!(i8, u8 { fn bytes(elements: &[Self]) -> Option<&[u8]> { Some(elements) } }, i16, u16);
 
 impl Number for f32 {
     const RANGE: Option<(f64, f64)> = None;

@@ -31,7 +31,18 @@ pub(crate) fn scale_shift<T: Number, U: Number>(
     #[default(0.0)] shift: f64,
     #[expect(unused_variables, reason = "it chose the type of `out`")] dtype: Option<Dtype>,
 ) {
-    map_elements(&x, &mut out, |value| U::from_f64(value.to_f64() * scale + shift));
+    let formula = |value: f64| U::from_f64(value * scale + shift);
+    if let (Some(bytes), Some(out)) = (x.as_slice().and_then(T::bytes), out.as_slice_mut())
+        && bytes.len() >= 256
+    {
+        // A byte has few values: each is computed once for an item.
+        let table: [U; 256] = std::array::from_fn(|value| formula(value as f64));
+        for (target, &value) in out.iter_mut().zip(bytes) {
+            *target = table[usize::from(value)];
+        }
+        return;
+    }
+    map_elements(&x, &mut out, |value| formula(value.to_f64()));
 }
 
 fn check(plan: &scale_shift::Plan) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use super::Number;
 use ironbatch_kernel::{Dtype, Error, Result, Spec, kernel};
-use ndarray::{ArrayViewD, ArrayViewMutD, Axis, Zip};
+use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Shift and scale to a mean of 0 and a standard deviation of 1: ``(x * scale - mean) / std``.
 ///
@@ -47,57 +47,124 @@ pub(crate) fn standardize<T: Number, U: Number>(
     let own = if mean.is_none() || std.is_none() { moments(&x, scale) } else { (0.0, 1.0) };
     let own = ([own.0], [if own.1 == 0.0 { 1.0 } else { own.1 }]);
     let (mean, std) = (mean.unwrap_or(&own.0), std.unwrap_or(&own.1));
-    // In the order of the input's axes.
-    let mut out = out.view_mut();
-    if channels == "first" {
-        for axis in 1..out.ndim() {
-            out.swap_axes(axis - 1, axis);
-        }
-    }
-    if mean.len() == 1 && std.len() == 1 {
-        fill(&x, &mut out, scale, mean[0], std[0]);
-        return;
-    }
-    let last = Axis(x.ndim() - 1);
-    if let (Some(source), Some(target)) = (x.as_slice(), out.as_slice_mut()) {
-        let n_channels = x.len_of(last).max(1);
-        let of = |list: &[f64], channel: usize| if list.len() == 1 { list[0] } else { list[channel] };
-        let factors: Vec<_> = (0..n_channels)
-            .map(|channel| (of(mean, channel), 1.0 / of(std, channel)))
-            .collect();
-        for (source, target) in
-            source.chunks_exact(n_channels).zip(target.chunks_exact_mut(n_channels))
-        {
-            for ((&value, target), (mean, factor)) in source.iter().zip(target).zip(&factors) {
-                *target = U::from_f64((value.to_f64() * scale - mean) * factor);
+    let n_channels = if mean.len() == 1 && std.len() == 1 && channels == "last" {
+        1
+    } else {
+        x.shape().last().copied().unwrap_or(1)
+    };
+    let of = |list: &[f64], channel: usize| if list.len() == 1 { list[0] } else { list[channel] };
+    let formula = |channel: usize| {
+        let (mean, factor) = (of(mean, channel), 1.0 / of(std, channel));
+        move |value: f64| U::from_f64((value * scale - mean) * factor)
+    };
+    let turns = channels == "first";
+    let (Some(source), Some(target)) = (x.as_slice(), out.as_slice_mut()) else {
+        let mut out = out.view_mut();
+        if turns {
+            for axis in 1..out.ndim() {
+                out.swap_axes(axis - 1, axis);
             }
         }
+        for (place, (target, value)) in out.iter_mut().zip(&x).enumerate() {
+            *target = formula(place % n_channels)(value.to_f64());
+        }
         return;
-    }
-    for (channel, (x, mut out)) in x.axis_iter(last).zip(out.axis_iter_mut(last)).enumerate() {
-        let mean = mean[channel.min(mean.len() - 1)];
-        let std = std[channel.min(std.len() - 1)];
-        fill(&x, &mut out, scale, mean, std);
+    };
+    match T::bytes(source) {
+        // A byte has few values: each is computed once for an item.
+        Some(bytes) if bytes.len() >= 256 * n_channels => {
+            let tables: Vec<[U; 256]> = (0..n_channels)
+                .map(|channel| std::array::from_fn(|value| formula(channel)(value as f64)))
+                .collect();
+            let function = |channel: usize| {
+                let table = &tables[channel];
+                move |value: u8| table[usize::from(value)]
+            };
+            spread(bytes, target, n_channels, turns, function);
+        }
+        _ => {
+            let function = |channel: usize| {
+                let formula = formula(channel);
+                move |value: T| formula(value.to_f64())
+            };
+            spread(source, target, n_channels, turns, function);
+        }
     }
 }
 
-/// One mean and standard deviation for all elements.
-fn fill<T: Number, U: Number>(
-    x: &ArrayViewD<'_, T>,
-    out: &mut ArrayViewMutD<'_, U>,
-    scale: f64,
-    mean: f64,
-    std: f64,
+/// Write a function of each element, by its channel; with the channels as planes if that `turns`.
+fn spread<T: Copy, U: Copy, F: Fn(T) -> U>(
+    source: &[T],
+    target: &mut [U],
+    n_channels: usize,
+    turns: bool,
+    function: impl Fn(usize) -> F,
 ) {
-    let factor = 1.0 / std;
-    let function = |value: T| U::from_f64((value.to_f64() * scale - mean) * factor);
-    if let (Some(x), Some(out)) = (x.as_slice(), out.as_slice_mut()) {
-        for (target, &value) in out.iter_mut().zip(x) {
-            *target = function(value);
+    match (turns, n_channels) {
+        (_, 0) => {}
+        (_, 1) => {
+            let function = function(0);
+            for (target, &value) in target.iter_mut().zip(source) {
+                *target = function(value);
+            }
         }
-        return;
+        (true, 3) => planes::<3, T, U, F>(source, target, function),
+        (true, 4) => planes::<4, T, U, F>(source, target, function),
+        (true, _) => {
+            let n = source.len() / n_channels;
+            for (channel, plane) in target.chunks_exact_mut(n.max(1)).enumerate() {
+                let function = function(channel);
+                for (target, &value) in
+                    plane.iter_mut().zip(source.iter().skip(channel).step_by(n_channels))
+                {
+                    *target = function(value);
+                }
+            }
+        }
+        (false, 3) => interleaved::<3, T, U, F>(source, target, function),
+        (false, 4) => interleaved::<4, T, U, F>(source, target, function),
+        (false, _) => {
+            let functions: Vec<_> = (0..n_channels).map(function).collect();
+            for (source, target) in
+                source.chunks_exact(n_channels).zip(target.chunks_exact_mut(n_channels))
+            {
+                for ((&value, target), function) in source.iter().zip(target).zip(&functions) {
+                    *target = function(value);
+                }
+            }
+        }
     }
-    Zip::from(out).and(x).for_each(|target, &value| *target = function(value));
+}
+
+/// `N` channels to planes, one after another: an item stays in cache meanwhile.
+fn planes<const N: usize, T: Copy, U, F: Fn(T) -> U>(
+    source: &[T],
+    target: &mut [U],
+    function: impl Fn(usize) -> F,
+) {
+    let (groups, _) = source.as_chunks::<N>();
+    for (channel, plane) in target.chunks_exact_mut(groups.len().max(1)).enumerate() {
+        let function = function(channel);
+        for (target, group) in plane.iter_mut().zip(groups) {
+            *target = function(group[channel]);
+        }
+    }
+}
+
+/// `N` channels that stay where they are.
+fn interleaved<const N: usize, T: Copy, U, F: Fn(T) -> U>(
+    source: &[T],
+    target: &mut [U],
+    function: impl Fn(usize) -> F,
+) {
+    let functions: [F; N] = std::array::from_fn(function);
+    let (source, _) = source.as_chunks::<N>();
+    let (target, _) = target.as_chunks_mut::<N>();
+    for (source, target) in source.iter().zip(target) {
+        for channel in 0..N {
+            target[channel] = functions[channel](source[channel]);
+        }
+    }
 }
 
 /// Mean and standard deviation, in two passes: the way that cancels nothing.
