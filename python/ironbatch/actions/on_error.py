@@ -22,7 +22,7 @@ on_error
     are found out.
 max_failures
     How many items may fail before the run ends with `TooManyFailuresError`: a number, or the share
-    of all items as a float between 0 and 1 (see `ironbatch.pipeline.failures`). Given with an
+    of all items as a float between 0 and 1 (see `ironbatch.pipeline.run.failures`). Given with an
     action, only failures of that action count. Replaced items have failed too.
 retries
     How often an item is tried again, 0 by default.

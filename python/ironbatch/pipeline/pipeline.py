@@ -10,18 +10,18 @@ from typing import Any, Self
 
 from ironbatch.config import Config
 from ironbatch.namedexpr import NamedExpression
-from ironbatch.pipeline import builtin  # noqa: F401 - registers the built-in steps
-from ironbatch.pipeline.adding import Adding
-from ironbatch.pipeline.chain_text import chain_text
-from ironbatch.pipeline.failures import Failures
-from ironbatch.pipeline.known import class_after, class_before, first_class
-from ironbatch.pipeline.model_steps import ModelSteps
-from ironbatch.pipeline.models import Models
-from ironbatch.pipeline.once import OncePipeline
-from ironbatch.pipeline.plan import unknown_action
-from ironbatch.pipeline.rebatch import Rebatched
-from ironbatch.pipeline.step import Step, checked_chance, checked_times
-from ironbatch.pipeline.variables import Variables
+from ironbatch.pipeline.chain import builtin  # noqa: F401 - registers the built-in steps
+from ironbatch.pipeline.chain.adding import Adding
+from ironbatch.pipeline.chain.known import class_after, class_before, first_class
+from ironbatch.pipeline.chain.once import OncePipeline
+from ironbatch.pipeline.chain.step import Step, checked_chance, checked_times
+from ironbatch.pipeline.chain.text import chain_text
+from ironbatch.pipeline.plan.plan import unknown_action
+from ironbatch.pipeline.run.failures import Failures
+from ironbatch.pipeline.run.rebatch import Rebatched
+from ironbatch.pipeline.shared.model_steps import ModelSteps
+from ironbatch.pipeline.shared.models import Models
+from ironbatch.pipeline.shared.variables import Variables
 
 __all__ = ["Pipeline"]
 
@@ -343,8 +343,8 @@ class Pipeline(ModelSteps, Adding):
         return chain_text(self)
 
     def _repr_html_(self) -> str:
-        from ironbatch.pipeline.explain import explained
-        from ironbatch.pipeline.html import as_html
+        from ironbatch.pipeline.chain.explain import explained
+        from ironbatch.pipeline.chain.html import as_html
 
         return as_html(type(self).__name__, explained(self))
 
@@ -370,7 +370,7 @@ class Pipeline(ModelSteps, Adding):
           1. update(V('n'), B.size): stores B.size to V('n')
                (in the order of the batches; with target='mpc' at home)
         """
-        from ironbatch.pipeline.explain import Explained, as_text, explained
+        from ironbatch.pipeline.chain.explain import Explained, as_text, explained
 
         return Explained("\n".join(as_text(explained(self))))
 

@@ -82,7 +82,7 @@ def dumps_with_datasets(found: dict[int, Any]) -> Callable[..., bytes]:
         Receives the datasets that were met, by number.
     """
     from ironbatch.dataset import Dataset
-    from ironbatch.pipeline.models import Models
+    from ironbatch.pipeline.shared.models import Models
 
     base: Any = pickle.Pickler
     if dumper() is not pickle.dumps:
@@ -146,7 +146,7 @@ def loads_with_datasets(body: Any, copies: Any, kept: Kept) -> Any:
             kind, token = name
             if kind == "dataset":
                 return kept[token]
-            from ironbatch.pipeline.models import Models
+            from ironbatch.pipeline.shared.models import Models
 
             return Models()
 

@@ -1,0 +1,1 @@
+"""What users write: steps, declarations, and how a chain shows itself."""

@@ -1,0 +1,1 @@
+"""What a chain compiles to, once for each run."""

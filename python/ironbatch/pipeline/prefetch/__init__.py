@@ -1,0 +1,1 @@
+"""Batches made ahead: in threads, in worker processes, by executors."""

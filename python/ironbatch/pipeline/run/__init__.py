@@ -1,0 +1,1 @@
+"""One run: its arguments, its batches, what joins and regroups them, what fails."""

@@ -1,0 +1,1 @@
+"""What the batches of a run share: variables, models, metrics."""
