@@ -394,3 +394,15 @@ def test_a_number_of_items_below_one_is_named(n) -> None:
 def test_an_unknown_id_from_an_array_is_named_as_users_write_it() -> None:
     with pytest.raises(UnknownIdError, match=r"id 'z' \(str\)"):
         DatasetIndex(["a", "b"]).get_pos(np.array(["a", "z"]))
+
+
+def test_an_item_of_two_epochs_occurs_once_in_each_wherever_its_index_has_been() -> None:
+    index = DatasetIndex(6)
+    first, second = index.gen_batch(6, n_epochs=2)
+    here = DatasetIndex.concat(first, second)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DuplicateIdWarning)
+        travelled = DatasetIndex.concat(first.detach(), second)
+    assert here.occurrences is None
+    assert travelled.occurrences is None
+    assert travelled.epochs.tolist() == here.epochs.tolist()

@@ -121,7 +121,7 @@ class IdView(Baseset):
     def occurrences(self) -> NDArray[np.uint64] | None:
         """How often each item has occurred in its epoch before, or None if 0 for all."""
         if not self._ranked:
-            if self._root is None:
+            if self._root is None and self._origins is None:
                 self._occurrences = self._ids.occurrences()
             else:
                 keys = self.root_positions if self._origins is None else self._origins
