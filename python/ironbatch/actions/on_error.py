@@ -146,7 +146,7 @@ def settle(batch: Any, results: list[Any], context: Context, policy: Policy) -> 
             ) from error
         if not alive and late is not None:
             raise late
-        batch._keep(alive)
+        batch._keep_only(alive)
     return Settled([results[at] for at in alive], alive, late)
 
 

@@ -42,7 +42,7 @@ class Copying(ItemAccess):
         self.data  # noqa: B018 - loads what is preloaded
         twin = self._sibling(self.index)
         memo[id(self)] = twin
-        shared = ("index", "_dataset", "_pipeline", "_preloaded", "_lock")
+        shared = ("index", "_dataset", "_pipeline", "_preloaded", "_load_lock")
         for name, value in self.__dict__.items():
             if name not in shared:
                 twin.__dict__[name] = copying.deepcopy(value, memo)
@@ -57,7 +57,7 @@ class Copying(ItemAccess):
         attributes = {
             name: value
             for name, value in self.__dict__.items()
-            if name not in ("_dataset", "_pipeline", "_preloaded", "_raw", "_lock")
+            if name not in ("_dataset", "_pipeline", "_preloaded", "_raw", "_load_lock")
         }
         if self.index.root is not self.index:
             # A view would take the ids of the whole dataset along.

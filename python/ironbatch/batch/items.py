@@ -66,7 +66,7 @@ class ItemAccess(ComponentStorage):
         position = self.index.get_pos(key)
         if type(position) is int:
             return Item(self, position) if self.components is not None else self._raw_item(position)
-        return self._subset(position)
+        return self._taken_at(position)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         position = self.index.get_pos(key)
@@ -85,7 +85,7 @@ class ItemAccess(ComponentStorage):
     def _raw_item(self, position: int) -> Any:
         return raw_item(self.data, position, len(self))
 
-    def _subset(self, positions: Any) -> Self:
+    def _taken_at(self, positions: Any) -> Self:
         """Make a batch of some items; a slice of positions shares memory with this one."""
         if isinstance(positions, slice):
             indexed: Any = slice(*positions.indices(len(self)))
@@ -101,7 +101,7 @@ class ItemAccess(ComponentStorage):
                     subset._slot_set(name, columns.take(component, positions))
         return subset
 
-    def _keep(self, positions: Sequence[int]) -> None:
+    def _keep_only(self, positions: Sequence[int]) -> None:
         """Leave only some of the items in the batch, in this order."""
         indexed = np.asarray(positions, dtype=np.int64)
         index = self.index.take(indexed)
@@ -122,7 +122,7 @@ class ItemAccess(ComponentStorage):
         sibling.__dict__.update(self.__dict__)
         sibling._slot_declare(self.components)
         sibling.__dict__.update(index=index, _preloaded=None)
-        sibling.__dict__.pop("_lock", None)
+        sibling.__dict__.pop("_load_lock", None)
         return sibling
 
     def __iter__(self) -> Iterator[Any]:

@@ -65,7 +65,7 @@ def merge_batches(
                 merged.store(name, cls.merge_component(name, parts))
     if batch_size is None or batch_size >= len(index):
         return merged, None
-    return merged._subset(slice(0, batch_size)), merged._subset(slice(batch_size, len(index)))
+    return merged._taken_at(slice(0, batch_size)), merged._taken_at(slice(batch_size, len(index)))
 
 
 def _not_loaded(

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from ironbatch.actions.action import action
 from ironbatch.actions.apply_parallel import as_action, assemble_results, run
 from ironbatch.actions.failure import errors_of
+from ironbatch.batch.own_names import refuse_taken_names
 from ironbatch.batch.randomness import Randomness
 
 __all__ = ["Parallel"]
@@ -26,6 +27,7 @@ class Parallel(Randomness):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        refuse_taken_names(cls)
         for name, method in list(cls.__dict__.items()):
             marked = getattr(method, "apply_kwargs", None)
             if isinstance(marked, Mapping) and callable(method):

@@ -66,7 +66,7 @@ class ComponentStorage(BatchBase):
 
     def _loading(self) -> threading.RLock:
         """Give the lock under which the batch's preloaded data is loaded as a whole."""
-        lock: threading.RLock = self.__dict__.setdefault("_lock", threading.RLock())
+        lock: threading.RLock = self.__dict__.setdefault("_load_lock", threading.RLock())
         return lock
 
     def _source(self) -> Preloaded:
@@ -136,12 +136,12 @@ class ComponentStorage(BatchBase):
         if name in (self.components or ()):
             self._assign_component(name, component)
         else:
-            self._add({name: component})
+            self._add_values({name: component})
 
     def _declare(self, names: Sequence[str]) -> None:
         self._slot_declare(component_names((*(self.components or ()), *names), type(self).__name__))
 
-    def _add(self, values: dict[str, Any]) -> None:
+    def _add_values(self, values: dict[str, Any]) -> None:
         """Add components with their data; none of them when the data of one does not fit."""
         before = self.components
         self._declare(tuple(values))
@@ -183,7 +183,7 @@ class ComponentStorage(BatchBase):
             raise ComponentError(
                 f"init has {len(values)} parts for {len(names)} components: {names}"
             )
-        self._add(dict(zip(names, values, strict=True)))
+        self._add_values(dict(zip(names, values, strict=True)))
         return self
 
     @property

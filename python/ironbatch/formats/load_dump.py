@@ -155,7 +155,7 @@ def dump_from(
             "dump",
             policy,
             lambda part: chosen.dump(part, dst, names, **options),
-            lambda whole, positions: whole._subset(positions),
+            lambda whole, positions: whole._taken_at(positions),
         )
     if settled.late is not None:
         raise settled.late

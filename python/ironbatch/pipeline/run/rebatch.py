@@ -175,7 +175,7 @@ def _cut(batch: Any, place: int) -> tuple[Any, Any]:
     """Give the items before a place and those after it; None if there are none after it."""
     if place >= len(batch):
         return batch, None
-    return batch._subset(slice(0, place)), batch._subset(slice(place, None))
+    return batch._taken_at(slice(0, place)), batch._taken_at(slice(place, None))
 
 
 def checked_size(size: Any) -> int:
