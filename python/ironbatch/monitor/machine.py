@@ -29,7 +29,10 @@ class TotalCPUMonitor(ResourceMonitor):
         idle = times.idle + getattr(times, "iowait", 0.0)
         before, self._before = self._before, (whole, idle)
         passed = whole - before[0]
-        return 100 * (1 - (idle - before[1]) / passed) if passed > 0 else 0.0
+        if passed <= 0:
+            return 0.0
+        # The system's own counters of idle time may step back, and run ahead of the others.
+        return 100 * min(max(1 - (idle - before[1]) / passed, 0.0), 1.0)
 
 
 class TotalMemoryMonitor(ResourceMonitor):
