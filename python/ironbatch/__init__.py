@@ -46,7 +46,6 @@ from ironbatch.namedexpr import (
     W,
     eval_expr,
 )
-from ironbatch.pipeline import Pipeline
 from ironbatch.random import make_rng, make_seed_sequence, spawn_seed_sequence
 
 if _TYPE_CHECKING:
@@ -70,6 +69,7 @@ if _TYPE_CHECKING:
         USSMonitor,
         VMSMonitor,
     )
+    from ironbatch.pipeline import Pipeline
     from ironbatch.progress import Notifier, notifier
     from ironbatch.sampler import (
         ConstantSampler,
@@ -160,6 +160,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Pipeline": "ironbatch.pipeline",
     "MONITOR_ALIASES": "ironbatch.monitor",
     "CPUMonitor": "ironbatch.monitor",
     "DirDiskMonitor": "ironbatch.monitor",

@@ -13,9 +13,7 @@ def test_names_that_batches_use_are_refused(name):
         type("Scans", (Batch,), {name: lambda self: None})
 
 
-@pytest.mark.parametrize(
-    "name", ["_collect", "_keep", "_assemble", "_data", "__keep"]
-)
+@pytest.mark.parametrize("name", ["_collect", "_keep", "_assemble", "_data", "__keep"])
 def test_other_names_are_free(name):
     cls = type("Scans", (Batch,), {name: lambda self, *args, **kwargs: self})
     assert callable(vars(cls)[name])

@@ -32,7 +32,7 @@ class TotalCPUMonitor(ResourceMonitor):
         if passed <= 0:
             return 0.0
         # The system's own counters of idle time may step back, and run ahead of the others.
-        return 100 * min(max(1 - (idle - before[1]) / passed, 0.0), 1.0)
+        return float(100 * min(max(1 - (idle - before[1]) / passed, 0.0), 1.0))
 
 
 class TotalMemoryMonitor(ResourceMonitor):
