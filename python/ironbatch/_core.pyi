@@ -35,6 +35,7 @@ __all__ = [
     "ragged_pad",
     "read_files",
     "read_kernel_capsule",
+    "run_kernel_chain",
     "scatter",
     "stack",
     "version",
