@@ -334,6 +334,25 @@ def test_the_failure_policy_may_change():
         next(again.gen_batch(on_error="raise"))
 
 
+def test_the_policy_of_the_latest_run_counts():
+    def chain():
+        return make().p.apply_parallel(not_of_three, init="indices", dst="noise")
+
+    first = chain()
+    next(first.gen_batch(3, on_error="skip", max_failures=5))
+    second = chain().load_state_dict(first.state_dict())
+    next(second.gen_batch(on_error=np.zeros(1), max_failures=None))
+    third = chain().load_state_dict(second.state_dict())
+    with pytest.raises(ValueError, match="cannot do 6"):
+        third.run()
+
+
+def test_a_replacement_that_is_no_number_for_json_leaves_the_state_one():
+    run = make().p.apply_parallel(not_of_three, init="indices", dst="noise")
+    next(run.gen_batch(3, on_error=float("nan")))
+    assert json.loads(json.dumps(run.state_dict(), allow_nan=False)) == run.state_dict()
+
+
 def test_a_run_that_stopped_itself_stays_stopped():
     check_every_position(lambda: make().p.stop_at(3, I()), batch_size=2)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,8 @@ def state_of(pipeline: Any, standing: Standing) -> dict[str, Any]:
     rank, world = pipeline.shard_of
     written = _written(standing, standing.now)
     for name in REMEMBERED:
+        # Not that of an earlier run, which this one may have gone on with.
+        written["run"].pop(name, None)
         value = _plain(getattr(standing.options, name, None))
         if value is not None and not isinstance(value, dict):
             written["run"][name] = value
@@ -99,7 +102,9 @@ def _checksum(state: dict[str, Any]) -> str:
 
 def _plain(value: Any) -> Any:
     """Give what JSON has for an argument; what is no number or text counts by its type."""
-    if value is None or isinstance(value, bool | str | float):
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
         return value
     if isinstance(value, np.bool_):
         return bool(value)
