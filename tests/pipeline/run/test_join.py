@@ -292,3 +292,70 @@ def test_more_datasets_than_a_worker_keeps(ones, values):
     pipeline = ones.p.join(*others).add()
     expected = values(pipeline)
     assert values(pipeline, prefetch=2, target="mpc") == expected
+
+
+def flaky_once():
+    """Give a function that fails the first time for every third number."""
+    tried = set()
+
+    def read(number):
+        if int(number) % 300 == 0 and number not in tried:
+            tried.add(number)
+            raise OSError(f"no answer for {number}")
+        return number
+
+    return read
+
+
+def broken(number):
+    if int(number) % 400 == 300:
+        raise ValueError(f"{number} is broken")
+    return number
+
+
+@pytest.mark.parametrize("on_error", ["raise", "skip", 0.0])
+def test_what_the_run_tries_again_is_tried_again_in_a_joined_pipeline(
+    ones, hundreds, values, on_error
+):
+    joined = hundreds.p.apply_parallel(flaky_once(), src="values", target="for")
+    mixed = ones.p.join(joined).add()
+    expected = [[101.0 * n for n in part] for part in ([0, 1, 2, 3], [4, 5, 6, 7], [8, 9])]
+    assert values(mixed, on_error=on_error, retries=1, backoff=0) == expected
+    assert not mixed.failures
+
+
+@pytest.mark.parametrize("how", EVERYWHERE)
+def test_failed_items_of_a_joined_pipeline_are_replaced_and_recorded(ones, hundreds, values, how):
+    joined = hundreds.p.apply_parallel(broken, src="values", target="for")
+    mixed = ones.p.scale(0).join(joined).add()
+    assert values(mixed, on_error=-1.0, **how) == [
+        [0, 100, 200, -1],
+        [400, 500, 600, -1],
+        [800, 900],
+    ]
+    assert [(one.item_id, one.outcome) for one in mixed.failures] == [
+        (3, "replaced"),
+        (7, "replaced"),
+    ]
+
+
+def test_items_that_a_joined_pipeline_skips_itself_are_recorded(ones, hundreds):
+    joined = hundreds.p.apply_parallel(broken, src="values", target="for", on_error="skip")
+    log = []
+    mixed = ones.p.join(joined).call(lambda other: log.append(len(other))).run(4)
+    assert log == [3, 3, 2]
+    assert [one.item_id for one in mixed.failures] == [3, 7]
+
+
+def test_what_a_joined_pipeline_collects_is_raised_at_the_end(ones, hundreds):
+    joined = hundreds.p.apply_parallel(broken, src="values", target="for", on_error="collect")
+    log = []
+    with pytest.raises(ExceptionGroup, match="2 items failed in the run"):
+        ones.p.join(joined).call(lambda other: log.append(len(other))).run(4)
+    assert log == [3, 3, 2]
+
+
+def test_a_joined_action_may_end_a_run_that_skips(ones, hundreds):
+    joined = hundreds.p.apply_parallel(broken, src="values", target="for", on_error="raise")
+    with pytest.raises(ValueError, match="item 3 "):
+        ones.p.join(joined).add().run(4, on_error="skip")

@@ -309,3 +309,76 @@ def test_a_consumer_that_leaves_ends_all_runs(ones, others, prefetch):
     batches.close()
     with pytest.raises(StopIteration):
         next(batches)
+
+
+def broken(number):
+    if int(number) % 300 == 200:
+        raise ValueError(f"{number} is broken")
+    return number
+
+
+@pytest.mark.parametrize("how", EVERYWHERE)
+def test_the_failure_policy_of_the_run_holds_for_the_others(ones, others, values, how):
+    other = others.p.apply_parallel(broken, src="values", target="for")
+    merged = ones.p.merge(other)
+    assert values(merged, on_error="skip", **how) == [
+        [0, 1, 2, 3, 0, 100, 300],
+        [4, 5, 6, 7, 400, 0, 100],
+        [8, 9, 300, 400],
+    ]
+    assert {one.item_id for one in other.failures} == {"b2", "b5"}
+    assert not merged.failures
+
+
+def test_a_failure_policy_that_was_kept_wins(ones, others, values):
+    other = others.p.apply_parallel(broken, src="values", target="for")
+    merged = ones.p.merge(other.run_later(on_error=-1.0))
+    assert values(merged, on_error="skip")[0] == [0, 1, 2, 3, 0, 100, -1, 300]
+
+
+def test_the_others_try_again_as_the_run_does(ones, others, values):
+    tried = set()
+
+    def read(number):
+        if number not in tried:
+            tried.add(number)
+            raise KeyError(number)
+        return number
+
+    merged = ones.p.merge(others.p.apply_parallel(read, src="values", target="for"))
+    assert values(merged, retries=1, backoff=0, retry_on=KeyError)[0][4:] == [0, 100, 200, 300]
+
+
+@pytest.mark.parametrize("prefetch", [0, 3])
+def test_what_the_others_collect_is_raised_when_the_run_ends(ones, others, prefetch):
+    other = others.p.apply_parallel(broken, src="values", target="for")
+    batches = []
+    with pytest.raises(ExceptionGroup, match="items failed in the run") as caught:
+        batches.extend(ones.p.merge(other).gen_batch(4, on_error="collect", prefetch=prefetch))
+    assert len(batches) == 3
+    assert "in merged pipeline 0" in caught.value.__notes__
+
+
+def test_the_limit_of_failures_holds_for_each_of_the_others(ones, others):
+    other = others.p.apply_parallel(broken, src="values", target="for")
+    with pytest.raises(ironbatch.TooManyFailuresError, match="2 of 8 items"):
+        ones.p.merge(other).run(4, on_error="skip", max_failures=1)
+
+
+def test_the_bound_on_bytes_holds_for_the_others(ones):
+    made = []
+    others = make(ids=1000).p.call(lambda batch: made.append(len(batch)), B())
+    batches = make(ids=1000).p.merge(others).gen_batch(10, prefetch=8, prefetch_bytes=1)
+    next(batches)
+    batches.close()
+    assert len(made) <= 4
+
+
+def test_a_target_of_ones_own_does_not_take_the_numbers_of_workers(ones, others, values):
+    merged = ones.p.merge(others.p.run_later(prefetch=1, target="threads"))
+    assert values(merged, prefetch=1, target="mpc", n_workers=1, n_threads=2)[0][4:] == [
+        0,
+        100,
+        200,
+        300,
+    ]

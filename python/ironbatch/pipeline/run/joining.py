@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ironbatch.actions.failed_item import Kept
 from ironbatch.namedexpr import NamedExpression, Scope
 from ironbatch.pipeline.chain.step import Step
 from ironbatch.pipeline.resume.standing import Place
 from ironbatch.pipeline.run.rebatch import Rebatched, merged_batch
 
 if TYPE_CHECKING:
+    from ironbatch.actions.policy import Policy
     from ironbatch.pipeline.resume.standing import Origin, Standing
     from ironbatch.pipeline.run.run import Run
 
@@ -30,6 +32,24 @@ __all__ = [
 
 _TAKES_JOINED = ("action", "call", "print", "train_model", "predict_model")
 """Kinds of steps whose arguments joined batches can come before."""
+
+_PASSED_ON = (
+    "batch_size",
+    "drop_last",
+    "prefetch",
+    "target",
+    "n_workers",
+    "n_threads",
+    "prefetch_bytes",
+    "ignore_exceptions",
+    "on_error",
+    "max_failures",
+    "retries",
+    "backoff",
+    "retry_on",
+    "fuse",
+)
+"""Arguments of a run that merged pipelines have too."""
 
 _MERGED = 0x6D65726765
 """Keeps the seeds of merged pipelines apart from children that users spawn."""
@@ -196,6 +216,17 @@ def chosen_part(pipeline: Any, index: Any, dataset: Any = None) -> Any:
     return dataset.create_batch(part)
 
 
+def _policy_within(policy: Policy | None) -> Policy | None:
+    """Give the policy for actions of a joined pipeline that say nothing themselves.
+
+    Items that left the joined batch alone would leave it without its counterparts, so a run that
+    skips items drops both batches.
+    """
+    if policy is None or not policy.shrinks:
+        return policy
+    return replace(policy, kind="raise", max_failures=None)
+
+
 class Joined(NamedExpression):
     """The batch of a joined pipeline for the items of the batch that comes by.
 
@@ -230,6 +261,7 @@ class Joined(NamedExpression):
             pipeline, scope.iteration, scope.total, scope.position, self._key(scope.stream_key)
         )
         inner.ticket, inner.turns = scope.ticket, scope.turns
+        inner.policy = _policy_within(scope.policy)
         outer = None if scope.pipeline is None else scope.pipeline.dataset
         made = chosen_part(self._parts[0][0], batch.index, outer)
         try:
@@ -239,6 +271,11 @@ class Joined(NamedExpression):
                 attach(made, inner)
                 made = plan.execute(made, inner)
         finally:
+            inner.policy = None
+            if inner.kept is not None and inner.kept.records:
+                kept = Kept.of(scope)
+                kept.records.extend(inner.kept.records)
+                kept.limits.update(inner.kept.limits)
             for _, lock in reversed(inner.locks):
                 lock.release()
         return None if inner.discarded else made
@@ -287,9 +324,15 @@ class Merged(Rebatched):
 
     def run(self, options: Any, owner: Any, origin: Origin | None) -> Run:
         """Give the run whose batches come first."""
+        from ironbatch.pipeline.prefetch.budget import budget_of
         from ironbatch.pipeline.run.run import Run
 
-        return Run(self.pipeline, replace(options, bar=None, profile=False), owner, origin)
+        limit = budget_of(options.prefetch_bytes)
+        if limit is not None:
+            # The merged batches have the other half.
+            limit = max(1, limit // 2 // (1 + len(self.others)))
+        options = replace(options, bar=None, profile=False, prefetch_bytes=limit)
+        return Run(self.pipeline, options, owner, origin)
 
     def batches(
         self, run: Run, owner: Any, origin: Origin | None, standing: Standing
@@ -332,6 +375,14 @@ class Merged(Rebatched):
                         )
                     beside = tuple(run.standing.now for run in others)
                     yield merged, Place(first.standing.now, beside=beside)
+            for number, run in enumerate(others):
+                if going[number] is None:
+                    continue
+                try:
+                    run.conclude()
+                except Exception as error:
+                    error.add_note(f"in merged pipeline {number}")
+                    raise
         finally:
             for source in sources:
                 source.close()  # type: ignore[attr-defined]
@@ -367,6 +418,6 @@ def options_beside(options: Any, number: int) -> dict[str, Any]:
         "shuffle": seed_beside(shuffle, number) if is_shuffled(shuffle) else False,
         "seed": None if seed is False else seed,
     }
-    for name in ("batch_size", "drop_last", "prefetch", "target", "ignore_exceptions"):
+    for name in _PASSED_ON:
         given[name] = getattr(options, name)
     return given

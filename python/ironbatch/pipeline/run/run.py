@@ -313,6 +313,11 @@ class Run:
             self.tally.seen = self._seen(False)
             self.tally.check()
 
+    def conclude(self) -> None:
+        """Raise what the run has to say at its end, of which nobody waits for the end."""
+        self._take_rest()
+        self.tally.finish()
+
     def _consume(self, results: Iterator[Any], prefetch: Prefetch | None) -> Iterator[Any]:
         recorder, progress, standing = self.recorder, self.progress, self.standing
         owner, feeds = self.owner, self.feeds

@@ -221,6 +221,9 @@ class Running(Resumable, Profiled, Declarations):
                 raise TypeError(f"{name} is given twice, by position and by name")
             kwargs[name] = value
         if defaults is not None:
+            if "target" in kwargs:
+                # Numbers of workers are those of another target.
+                defaults = {**defaults, "n_workers": None, "n_threads": None}
             kwargs = {**defaults, **({"seed": None} if "shuffle" in kwargs else {}), **kwargs}
         notifier = kwargs.pop("notifier", None)
         if notifier is not None and kwargs.get("bar") is None:
