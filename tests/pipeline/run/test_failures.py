@@ -645,3 +645,36 @@ def test_variables_are_updated_by_batches_that_go_on(dataset):
     with pytest.raises(ironbatch.TooManyFailuresError):
         pipeline.run(4, on_error="skip", max_failures=0)
     assert pipeline.v("sizes") == [1]
+
+
+def never(value):
+    raise ValueError(f"{value} is never done")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("prefetch", [0, 3])
+@pytest.mark.parametrize("options", [{"on_error": "skip"}, {"ignore_exceptions": True}], ids=str)
+@pytest.mark.parametrize("place", ["alone", "before rebatch", "after rebatch", "merged in"])
+def test_an_endless_run_in_which_everything_fails_ends(dataset, prefetch, options, place):
+    fails = dataset.p.apply_parallel(never, src="values", target="for")
+    chain = {
+        "alone": fails,
+        "before rebatch": fails.rebatch(5),
+        "after rebatch": dataset.p.rebatch(5).apply_parallel(never, src="values", target="for"),
+        "merged in": dataset.p.merge(fails),
+    }[place]
+    with pytest.raises(ironbatch.TooManyFailuresError, match="without an end") as caught:
+        chain.next_batch(4, prefetch=prefetch, **options)
+    assert caught.value.failures
+
+
+def test_an_endless_run_goes_on_over_a_few_failures():
+    def not_all(value):
+        if value % 150:
+            raise ValueError(value)
+        return value
+
+    numbers = ironbatch.Dataset(450, Others, preloaded=(np.arange(450),))
+    chain = numbers.p.apply_parallel(not_all, src="values", target="for")
+    taken = [chain.next_batch(1, on_error="skip").indices[0] for _ in range(5)]
+    assert taken == [0, 150, 300, 0, 150]

@@ -12,19 +12,23 @@ bounds it.
 are more. As a share: at the batch with which failures are more than that share of the items handed
 out so far, where fewer than `LEAST` items count as `LEAST`, so that the first failure of a long run
 does not end it; when the source is exhausted, of all items. Batches made ahead are not seen by
-anybody then.
+anybody then. A run without an end is ended, too, when a whole epoch has failed in one batch after
+another, `LEAST` of them at least.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ironbatch.actions.failed_item import FailedItem, Kept
 from ironbatch.actions.on_error import group_of, record_all
 from ironbatch.actions.policy import DEFAULT, KEYWORDS, Policy
 from ironbatch.errors import TooManyFailuresError
 
-__all__ = ["LEAST", "Delivered", "Failures", "Tally", "is_dropped", "run_policy"]
+if TYPE_CHECKING:
+    from ironbatch.pipeline.resume.standing import Standing
+
+__all__ = ["LEAST", "Delivered", "Drought", "Failures", "Tally", "is_dropped", "run_policy"]
 
 LEAST = 100
 """Items of which a share is taken at least, before the run has ended."""
@@ -196,3 +200,47 @@ class Tally:
             collected = [record for record in self.records if record.collected]
             if collected:
                 raise group_of(collected, f"{len(collected)} items failed in the run")
+
+
+class Drought:
+    """Ends a run that would never end and never make a batch: one in which all items fail."""
+
+    def __init__(self) -> None:
+        self._since = self._next = 0
+        self._began = -1
+
+    def note(self, standing: Standing, seen: int, kept: Kept) -> None:
+        """Count a batch that has failed, in a row with those just before it.
+
+        Parameters
+        ----------
+        standing : Standing
+            Where the run stood before that batch.
+        seen : int
+            How many items the run has handed out, up to this batch.
+        kept : Kept
+            The failures of the batch.
+
+        Raises
+        ------
+        TooManyFailuresError
+            If the run has no end, and a whole epoch has failed in at least `LEAST` batches.
+        """
+        if self._began < 0 or standing.iteration != self._next:
+            self._began, self._since = standing.iteration, seen
+        self._next = standing.iteration + 1
+        n_batches = self._next - self._began
+        if n_batches < LEAST:
+            return
+        lowest = standing
+        while lowest.below is not None:
+            lowest = lowest.below
+        course = lowest.course
+        assert course is not None
+        if course.steps is None and (seen - self._since) * course.world >= course.n:
+            error = TooManyFailuresError(
+                f"the last {n_batches} batches have failed, all items of an epoch among them, and "
+                f"a run without an end would go on like that for ever: {kept.records[-1]}"
+            )
+            error.failures = tuple(kept.records)
+            raise error

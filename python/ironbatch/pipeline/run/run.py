@@ -20,7 +20,7 @@ from ironbatch.pipeline.prefetch.threads import Prefetch, depth_of, in_threads, 
 from ironbatch.pipeline.profile.profile import Profile, Recorder, profile_level
 from ironbatch.pipeline.profile.recording import BatchRecord, TimedTurns
 from ironbatch.pipeline.resume.standing import Standing
-from ironbatch.pipeline.run.failures import Delivered, Tally, is_dropped, run_policy
+from ironbatch.pipeline.run.failures import Delivered, Drought, Tally, is_dropped, run_policy
 from ironbatch.pipeline.run.joining import derived_key
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ class Run:
         self.ignore = bool(options.ignore_exceptions)
         self.policy = run_policy(options)
         self.tally = Tally(self.policy, options.sink if self.feeds else None)
+        self.drought = Drought()
         # What failed upstream: from there since the latest task, and by ticket.
         self.fed: list[Kept] = []
         self.upstream: dict[int, list[Kept]] = {}
@@ -338,7 +339,10 @@ class Run:
                 if recorder is not None:
                     recorder.received(record)
                 if type(batch) is Delivered:
+                    kept = batch.kept
                     batch = self.tally.take(batch, self._seen(batch.outcome is not STOPPED))
+                    if batch is SKIPPED and kept is not None and kept.records:
+                        self.drought.note(standing, self.tally.seen, kept)
                 if batch is STOPPED:
                     break
                 standing.iteration += 1
