@@ -254,6 +254,18 @@ def test_call_stores_what_a_function_returns(dataset):
     assert pipeline.run(4).v("sums") == [6.0, 22.0, 17.0]
 
 
+def test_a_list_among_expressions_is_handed_over_itself(dataset):
+    sizes, places = [], {}
+
+    def note(size, sizes, number, places):
+        sizes.append(size)
+        places[number] = size
+
+    dataset.p.call(note, B.size, sizes, I(), places).run(4)
+    assert sizes == [4, 4, 2]
+    assert places == {1: 4, 2: 4, 3: 2}
+
+
 def test_call_passes_keywords(dataset):
     pipeline = dataset.p.init_variable("x").call(lambda a, b: a - b, b=1, a=B.size, save_to=V("x"))
     assert pipeline.run(5).v("x") == 4

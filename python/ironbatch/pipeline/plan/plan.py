@@ -74,8 +74,15 @@ class PlannedStep:
         self.name = step.name
         self.path = path
         self.pipeline = pipeline
-        self.constant_args = not has_expression(step.args)
         self.args = step.args
+        # Only these are computed: other arguments are handed over themselves, so that a list of the
+        # user's is not a copy in which nobody finds what was added.
+        self.computed = [
+            (place, _evaluator(value))
+            for place, value in enumerate(step.args)
+            if has_expression(value)
+        ]
+        self.constant_args = not self.computed
         self.constants = {k: v for k, v in step.kwargs.items() if not has_expression(v)}
         self.expressions = [
             (name, value, _evaluator(value))
@@ -87,7 +94,12 @@ class PlannedStep:
         self, batch: Any, scope: Scope, unevaluated: frozenset[str] = frozenset()
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Compute the arguments for a batch."""
-        args = self.args if self.constant_args else evaluate(self.args, batch, scope)
+        args = self.args
+        if self.computed:
+            values = list(args)
+            for place, compute in self.computed:
+                values[place] = compute(batch, scope)
+            args = tuple(values)
         if not self.expressions:
             return args, self.constants
         kwargs = self.constants.copy()
