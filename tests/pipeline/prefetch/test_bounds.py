@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import ironbatch
-from ironbatch import Dataset, action, inbatch_parallel
+from ironbatch import Dataset, I, action, inbatch_parallel
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -36,6 +36,14 @@ class Arrays(ironbatch.Batch):
         self.values = np.zeros((len(self), length))
         Arrays.alive.add(self)
         return self
+
+    @action
+    def make_but_first(self, iteration, notes):
+        """Skip the first batch; leave a file for each other one, wherever that is made."""
+        if iteration == 1:
+            raise ironbatch.SkipBatchException
+        (notes / str(iteration)).touch()
+        return self.make()
 
     @action
     def grow(self):
@@ -114,6 +122,39 @@ def test_a_bound_keeps_the_order(dataset, target):
 def test_a_batch_larger_than_the_bound_gets_on(dataset, target):
     kwargs = {"prefetch": 8, "target": target, "prefetch_bytes": 100}
     assert [b.indices[0] for b in dataset.p.grow().gen_batch(1, **kwargs)] == [*range(20)]
+
+
+def test_a_first_batch_that_is_skipped_does_not_lift_the_bound(dataset, target, tmp_path):
+    kwargs = {"prefetch": 8, "target": target, "prefetch_bytes": 3 * ITEM}
+    batches = dataset.p.make_but_first(I(), tmp_path).gen_batch(1, **kwargs)
+    next(batches)
+    time.sleep(0.3)
+    batches.close()
+    assert len(list(tmp_path.iterdir())) <= 4
+
+
+def test_the_bound_counts_batches_with_a_component_of_any_name(tmp_path):
+    class WithOutcome(Arrays):
+        components = ("values", "outcome")
+
+    batches = Dataset(20, WithOutcome).p.make_but_first(I(), tmp_path)
+    batches = batches.gen_batch(1, prefetch=8, prefetch_bytes=3 * ITEM)
+    next(batches)
+    time.sleep(0.3)
+    batches.close()
+    assert len(list(tmp_path.iterdir())) <= 4
+
+
+def test_batches_that_are_discarded_go_on_together_under_a_bound(dataset):
+    together = threading.Barrier(4, timeout=30)
+
+    def meet(iteration):
+        if iteration > 4:
+            together.wait()
+
+    discarded = dataset.p.call(meet, I()).discard_batch()
+    kwargs = {"n_iters": 8, "prefetch": 4, "prefetch_bytes": 1}
+    assert [*discarded.gen_batch(1, **kwargs)] == [None] * 8
 
 
 def test_a_bound_with_rebatch(dataset, target):

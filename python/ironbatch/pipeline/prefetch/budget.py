@@ -78,12 +78,18 @@ def budget_of(prefetch_bytes: Any) -> int | None:
     return limit
 
 
-def size_of(batch: Any) -> int:
-    """Give the bytes of the data of a batch; objects count as far as they tell their size."""
+def size_of(batch: Any) -> int | None:
+    """Give the bytes of the data of a batch; objects count as far as they tell their size.
+
+    Of a batch that was discarded nothing waits. What stands for one that was skipped has no size:
+    it says nothing about those that follow.
+    """
     from ironbatch._core import BatchBase
 
-    if not isinstance(batch, BatchBase):
+    if batch is None:
         return 0
+    if not isinstance(batch, BatchBase):
+        return None
     kept: Any = batch
     try:
         data = kept.data

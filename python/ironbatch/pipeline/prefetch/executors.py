@@ -129,7 +129,7 @@ class SubmittedThreads(threaded.Prefetch):
         work: Callable[[Any], Any],
         depth: int,
         budget: Budget | None = None,
-        size_of: Callable[[Any], int] | None = None,
+        size_of: Callable[[Any], int | None] | None = None,
     ) -> None:
         super().__init__(tasks, work, depth, None, budget, size_of)
         self._executor = executor

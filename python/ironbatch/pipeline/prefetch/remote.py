@@ -39,6 +39,9 @@ __all__ = ["Remote", "Slot", "make_remote"]
 
 _runs = count(1)
 
+_WITHOUT_BATCH = 3
+"""Parts of an answer that has an exception in the place of a batch."""
+
 _seen: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 """What datasets were like when they were sent."""
 
@@ -261,6 +264,9 @@ class Remote:
                 return
             try:
                 slot.answer = self._open(*slot.answer)
+                if len(slot.answer) == _WITHOUT_BATCH:
+                    # Its size says nothing about that of batches.
+                    slot.size = None
                 return
             except _UnknownThereError as error:
                 slot.done, slot.answer = False, None

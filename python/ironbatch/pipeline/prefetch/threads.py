@@ -156,7 +156,9 @@ class Slot:
 class _Line:
     """Tasks on their way to the workers: all that workers share with the consumer."""
 
-    def __init__(self, work: Callable[[Any], Any], size_of: Callable[[Any], int] | None) -> None:
+    def __init__(
+        self, work: Callable[[Any], Any], size_of: Callable[[Any], int | None] | None
+    ) -> None:
         self.work = work
         self.size_of = size_of
         self.queue: SimpleQueue[Slot | None] = SimpleQueue()
@@ -235,7 +237,7 @@ class Prefetch:
     budget : Budget, optional
         Bounds the bytes of the results that wait.
     size_of : callable, optional
-        Gives the bytes of a result, for `budget`.
+        Gives the bytes of a result, for `budget`; None if that tells nothing about others.
 
     Notes
     -----
@@ -250,7 +252,7 @@ class Prefetch:
         depth: int,
         most: int | None = None,
         budget: Budget | None = None,
-        size_of: Callable[[Any], int] | None = None,
+        size_of: Callable[[Any], int | None] | None = None,
     ) -> None:
         self._tasks = tasks
         self._depth = depth
@@ -359,10 +361,11 @@ def in_threads(
     budget: Budget | None,
 ) -> Prefetch:
     """Make batches ahead in threads of this process, or in those of an executor."""
+    from ironbatch.pipeline.run.failures import Delivered
 
-    def size(result: tuple[Any, Any]) -> int:
+    def size(result: tuple[Any, Any]) -> int | None:
         outcome = result[0]
-        return size_of(getattr(outcome, "outcome", outcome) if outcome is not None else None)
+        return size_of(outcome.outcome if isinstance(outcome, Delivered) else outcome)
 
     if where == "executor":
         from ironbatch.pipeline.prefetch.executors import SubmittedThreads, shares_memory
