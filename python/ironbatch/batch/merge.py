@@ -84,28 +84,28 @@ def _not_loaded(
         or merged.components != kind.components
         or cls.merge_component.__func__ is not Base.merge_component.__func__  # type: ignore[attr-defined]
         or first._loads_itself()
-        or not all(
-            type(one) is kind
-            and one.__dict__.get("_preloaded") is source
-            and one.components == kind.components
-            and one.index.root is index.root
-            and one.__dict__.get("_copy") == first.__dict__.get("_copy")
-            and "_dropped" not in one.__dict__
-            for one in batches
-        )
     ):
         return ()
-    names = tuple(
-        name
-        for name in merged.components or ()
-        if all(one._slot_get(name) is None for one in batches)
-    )
+    root, copies = index.root, first.__dict__.get("_copy")
+    names = list(merged.components or ())
+    for one in batches:
+        own = one.__dict__
+        if (
+            type(one) is not kind
+            or own.get("_preloaded") is not source
+            or own.get("_copy") != copies
+            or "_dropped" in own
+            or own["index"].root is not root
+            or one.components != kind.components
+        ):
+            return ()
+        names = [name for name in names if one._slot_get(name) is None]
     if names:
         others = tuple(name for name in merged.components or () if name not in names)
-        merged.__dict__.update(_preloaded=source, _copy=first.__dict__["_copy"])
+        merged.__dict__.update(_preloaded=source, _copy=copies)
         if others:
             merged.__dict__["_dropped"] = others
-    return names
+    return tuple(names)
 
 
 def _all_present(parts: list[Any], what: str) -> bool:

@@ -23,6 +23,9 @@ def concat(indexes: Sequence[DatasetIndex], *, warn: bool = True) -> DatasetInde
     first = indexes[0]
     if len(indexes) == 1:
         return first
+    plain = _joined_plain(indexes)
+    if plain is not None:
+        return plain
     same_root = all(index.root is first.root for index in indexes)
     if same_root:
         out = first._derive(np.concatenate([index.root_positions for index in indexes]))
@@ -43,6 +46,29 @@ def concat(indexes: Sequence[DatasetIndex], *, warn: bool = True) -> DatasetInde
         )
     if warn and not same_root:
         out._warn_of_duplicates()
+    return out
+
+
+def _joined_plain(indexes: Sequence[DatasetIndex]) -> DatasetIndex | None:
+    """Put views of one root end to end that differ in their positions only; None for others."""
+    first = indexes[0]
+    root, epochs = first.root, first._epochs
+    if not isinstance(epochs, int):
+        return None
+    positions = []
+    for index in indexes:
+        own = index._epochs
+        if (
+            index._root is not root
+            or index._origins is not None
+            or not isinstance(own, int)
+            or own != epochs
+            or index.occurrences is not None
+        ):
+            return None
+        positions.append(index.root_positions)
+    out = first._derive(np.concatenate(positions))
+    out._epochs = epochs
     return out
 
 

@@ -83,7 +83,8 @@ class Rebatched:
         """Join batches, beginning with an item of the first one, or after some joined batches."""
         standing = run.standing
         waiting: list[Any] = []
-        count = made = 0
+        # Items that wait, and those at the beginning of the first batch that wait no more.
+        count = start = made = 0
         # Where no item waits, so that the place needs no offset.
         clean = standing.now
         for batch in run.batches():
@@ -91,25 +92,28 @@ class Rebatched:
                 continue
             before, length = standing.before, len(batch)
             if offset:
-                batch, offset = _cut(batch, offset)[1], 0
-                if batch is None:
+                start, offset = offset, 0
+                if start >= length:
+                    start = 0
                     continue
             waiting.append(batch)
-            count += len(batch)
+            count += length if count else length - start
             batch = None
             while count >= size:
                 in_order = self._keeps_order(type(waiting[0]))
-                rest = None
                 if in_order:
                     # So that a batch depends on its own items only, wherever a run has begun.
-                    waiting[-1], rest = _cut(waiting[-1], len(waiting[-1]) - count + size)
-                    joined = merged_batch(self, waiting, None)[0]
+                    count -= size
+                    stop = len(waiting[-1]) - count
+                    joined = merged_batch(self, _between(waiting, start, stop), None)[0]
+                    waiting, start = (waiting[-1:], stop) if count else ([], 0)
                 else:
-                    joined, rest = merged_batch(self, waiting, size)
-                waiting = [] if rest is None else [rest]
-                count = 0 if rest is None else len(rest)
+                    joined, rest = merged_batch(self, _between(waiting, start, None), size)
+                    count, start = 0 if rest is None else len(rest), 0
+                    waiting = [] if rest is None else [rest]
+                    rest = None
                 made += 1
-                if rest is None:
+                if not count:
                     clean, made = standing.now, 0
                     place = Place(clean)
                 elif in_order:
@@ -122,7 +126,7 @@ class Rebatched:
                 yield joined, place
                 joined = None
         if waiting:
-            yield merged_batch(self, waiting, None)[0], Place(standing.now)
+            yield merged_batch(self, _between(waiting, start, None), None)[0], Place(standing.now)
 
     def _keeps_order(self, cls: Any) -> bool:
         """Whether joined batches have the items in the order in which they came."""
@@ -171,11 +175,19 @@ def merged_batch(how: Rebatched, batches: list[Any], size: int | None) -> tuple[
     return result[0], result[1]
 
 
-def _cut(batch: Any, place: int) -> tuple[Any, Any]:
-    """Give the items before a place and those after it; None if there are none after it."""
-    if place >= len(batch):
-        return batch, None
-    return batch._taken_at(slice(0, place)), batch._taken_at(slice(place, None))
+def _between(batches: list[Any], start: int, stop: int | None) -> list[Any]:
+    """Give batches without the first items of the first one, and without the end of the last."""
+    if stop == len(batches[-1]):
+        stop = None
+    if len(batches) == 1:
+        (only,) = batches
+        return [only._taken_at(slice(start, stop))] if start or stop is not None else [only]
+    parts = list(batches)
+    if start:
+        parts[0] = parts[0]._taken_at(slice(start, None))
+    if stop is not None:
+        parts[-1] = parts[-1]._taken_at(slice(0, stop))
+    return parts
 
 
 def checked_size(size: Any) -> int:
