@@ -50,6 +50,7 @@ from ironbatch.random import make_rng, make_seed_sequence, spawn_seed_sequence
 
 if _TYPE_CHECKING:
     from ironbatch import kernels
+    from ironbatch.images import ImagesBatch
     from ironbatch.kernels import load_kernels
     from ironbatch.monitor import (
         MONITOR_ALIASES,
@@ -110,6 +111,7 @@ __all__ = [
     "GPUMonitor",
     "HistoSampler",
     "I",
+    "ImagesBatch",
     "IronbatchError",
     "L",
     "LossyWriteError",
@@ -177,6 +179,7 @@ _LAZY = {
     "TotalMemoryMonitor": "ironbatch.monitor",
     "USSMonitor": "ironbatch.monitor",
     "VMSMonitor": "ironbatch.monitor",
+    "ImagesBatch": "ironbatch.images",
     "load_kernels": "ironbatch.kernels",
     "ConstantSampler": "ironbatch.sampler",
     "HistoSampler": "ironbatch.sampler",

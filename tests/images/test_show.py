@@ -1,0 +1,108 @@
+"""The grid of images."""
+
+import numpy as np
+import pytest
+
+from ironbatch import ComponentError, ImagesBatch
+
+matplotlib = pytest.importorskip("matplotlib")
+
+
+@pytest.fixture(autouse=True)
+def no_window():
+    matplotlib.use("Agg")
+    yield
+    from matplotlib import pyplot
+
+    pyplot.close("all")
+
+
+def batch(image=None, n=5):
+    made = ImagesBatch([f"item {number}" for number in range(n)])
+    image = np.zeros((6, 4, 3), np.uint8) if image is None else image
+    made.images = [image] * n
+    made.labels = np.arange(n)
+    return made
+
+
+def drawn(figure):
+    return [axis for axis in figure.axes if axis.images]
+
+
+def test_every_image_is_drawn():
+    figure = batch().show()
+    figure.canvas.draw()
+    assert len(drawn(figure)) == 5
+
+
+def test_n_and_columns():
+    figure = batch().show(n=3, columns=2)
+    assert len(drawn(figure)) == 3
+    assert figure.axes[0].get_gridspec().ncols == 2
+
+
+def test_titles():
+    assert [axis.get_title() for axis in drawn(batch().show(n=2))] == ["0", "1"]
+    assert drawn(batch().show(titles="indices"))[1].get_title() == "item 1"
+    assert drawn(batch().show(titles=list("abcde")))[2].get_title() == "c"
+    assert drawn(batch().show(titles=None))[0].get_title() == ""
+    bare = batch()
+    bare.labels = None
+    assert drawn(bare.show())[0].get_title() == ""
+
+
+def test_masks_are_laid_over():
+    made = batch()
+    made.masks = np.ones((5, 6, 4), np.uint8)
+    assert len(drawn(made.show(masks="masks"))[0].images) == 2
+
+
+def test_another_component_and_figure():
+    from matplotlib.figure import Figure
+
+    made = batch()
+    made.store("copies", np.ones((5, 3, 3)))
+    own = Figure()
+    assert made.show("copies", figure=own) is own
+    assert drawn(own)[0].images[0].get_array().shape == (3, 3)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((3, 4)),
+        np.zeros((3, 4, 1), np.uint8),
+        np.zeros((3, 4, 2), np.uint8),
+        np.zeros((3, 4, 7), np.float32),
+        np.linspace(-5, 9, 36).reshape(3, 4, 3),
+        np.full((3, 4, 3), np.nan),
+        np.ones((3, 4, 3), bool),
+        np.ones((3, 4), bool),
+        np.full((3, 4, 3), 700, np.uint16),
+    ],
+    ids=lambda image: f"{image.dtype}-{image.shape}",
+)
+def test_every_kind_of_image(image):
+    figure = batch(image, 1).show()
+    figure.canvas.draw()
+    assert len(drawn(figure)) == 1
+
+
+def test_images_of_pillow():
+    image = pytest.importorskip("PIL.Image")
+    made = batch(n=1)
+    made.images = [image.new("RGB", (4, 6))]
+    assert len(drawn(made.show())) == 1
+
+
+def test_what_is_wrong_is_said():
+    with pytest.raises(ComponentError, match="no component 'pictures' with images"):
+        batch().show("pictures")
+    with pytest.raises(ComponentError, match="no component 'names' for titles"):
+        batch().show(titles="names")
+    with pytest.raises(ValueError, match="titles has 1 values for 5 images"):
+        batch().show(titles=["a"])
+    with pytest.raises(ValueError, match="n has to be whole numbers"):
+        batch().show(n=0)
+    with pytest.raises(ValueError, match="columns has to be whole numbers"):
+        batch().show(columns=0)
