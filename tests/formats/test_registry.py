@@ -27,7 +27,7 @@ def same_formats_afterwards() -> Iterator[None]:
 
 
 def test_names() -> None:
-    assert {"raw", "npy", "blosc", "csv", "feather", "parquet"} <= set(formats.names())
+    assert {"raw", "npy", "blosc", "image", "csv", "feather", "parquet"} <= set(formats.names())
 
 
 def test_extras() -> None:

@@ -35,6 +35,18 @@ class Format(ABC):
     #: Whether `load` may be given a mapping from components to columns.
     maps_columns: ClassVar[bool] = False
 
+    def components_for(self, batch: Batch, where: Any) -> ComponentNames | None:
+        """Say which components a call without names is about; None for all of the batch.
+
+        Parameters
+        ----------
+        batch : Batch
+            The batch.
+        where : object
+            What the call has given as `src` or `dst`.
+        """
+        return None
+
     @abstractmethod
     def load(
         self, batch: Batch, src: Any, components: ComponentNames, *args: Any, **options: Any

@@ -49,6 +49,18 @@ class ItemFormat(Format):
     def write(self, path: Path, item: Any, **options: Any) -> None:
         """Write one item to a temporary file that ends like the final one."""
 
+    def places(
+        self,
+        batch: Batch,
+        where: Any,
+        components: ComponentNames,
+        suffix: str | None,
+        argument: str,
+    ) -> dict[str | None, list[str]]:
+        """Say where the files of items are; see `ironbatch.formats.locations.item_paths`."""
+        ending = self.suffix if suffix is None else suffix
+        return item_paths(batch, where, components, suffix=ending, argument=argument)
+
     def load(
         self,
         batch: Batch,
@@ -60,8 +72,7 @@ class ItemFormat(Format):
     ) -> dict[str | None, Any]:
         """Read components; see `Format.load` and `ironbatch.formats.locations`."""
         ids = batch.index.indices.tolist()
-        ending = self.suffix if suffix is None else suffix
-        places = item_paths(batch, src, components, suffix=ending, argument="src")
+        places = self.places(batch, src, components, suffix, "src")
 
         def read(path: Path) -> Any:
             return self.read(path, **options)
@@ -83,8 +94,7 @@ class ItemFormat(Format):
     ) -> None:
         """Write components; see `Format.dump` and `ironbatch.formats.locations`."""
         ids = batch.index.indices.tolist()
-        ending = self.suffix if suffix is None else suffix
-        places = item_paths(batch, dst, components, suffix=ending, argument="dst")
+        places = self.places(batch, dst, components, suffix, "dst")
 
         def write(path: Path, item: Any) -> None:
             self.write(path, item, **options)

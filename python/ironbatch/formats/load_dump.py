@@ -63,7 +63,7 @@ def load_into(
             raise TypeError(f"format {fmt!r} takes names of components, not a mapping")
         columns = {str(name): column for name, column in wanted.items()}
         wanted = tuple(columns)
-    names = _names(batch, wanted)
+    names = _names(batch, chosen.components_for(batch, src) if wanted is None else wanted)
     if fmt is None and isinstance(wanted, str):
         from ironbatch.formats.memory import as_one
 
@@ -135,7 +135,7 @@ def dump_from(
         If the format is unknown.
     """
     chosen = get(fmt)
-    names = _names(batch, components)
+    names = _names(batch, chosen.components_for(batch, dst) if components is None else components)
     for name in names:
         if name is not None and name not in (batch.components or ()):
             raise ComponentError(
