@@ -301,7 +301,7 @@ def test_items_that_fail_leave_the_batch(make):
 
 def test_a_failure_names_the_item_and_the_parameter(make):
     with pytest.raises(
-        ValueError, match=r"crop.*'b'.*a box of shape \(6, 6\).*\(5, 9, 3\)"
+        ValueError, match=r"crop.*'b'.*shape=\(6, 6\) is larger than.*\(5, 9, 3\)"
     ) as caught:
         make("u1", RAGGED).crop("top_left", (6, 6))
     assert caught.type.__name__.startswith("ActionError")
@@ -313,11 +313,12 @@ def test_a_failure_names_the_item_and_the_parameter(make):
         ("crop", ("middle", (2, 2)), "origin has to be one of center, top_left"),
         ("crop", ((0.5, 3), (2, 2)), "origin has to be two whole numbers"),
         ("crop", ((0, 0, 0), (2, 2)), "origin has to be one of"),
-        ("crop", ((-1, 0), (2, 2)), "does not lie within"),
+        ("crop", ((-1, 0), (2, 2)), "origin=(-1, 0): a box of shape (2, 2) does not lie within"),
+        ("crop", ((7, 0), (2, 2)), "origin=(7, 0): a box"),
         ("crop", ("center", (2, 2, 2)), "shape has to be one number"),
         ("crop", ("center", 0), "shape has to be whole numbers, at least 1"),
         ("crop", ("center", 2.5), "shape has to be whole numbers"),
-        ("crop", ("random", 90), "a box of shape"),
+        ("crop", ("random", 90), "shape=(90, 90) is larger than an image of shape (8, 6, 3)"),
         ("crop", ((50, 0), 2, True), "lies beyond an image"),
         ("resize", ((None, None),), "size has None for both"),
         ("resize", ((0, 4),), "size has to be whole numbers, at least 1"),

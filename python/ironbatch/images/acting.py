@@ -1,9 +1,9 @@
 """Actions on images: a function of one image, and a kernel where there is one that does the same.
 
 An action is written as a method that gets one image, an array. What is about the batch comes from
-here: images of Pillow become arrays, once; ``origin='random'`` is drawn for each item, the same for
-all components of the call; and where a kernel does the same as the method, for the dtype at hand,
-it runs over all items at once.
+here: images of Pillow become arrays, once; values for each item are evaluated once for all
+components of a call, and each draws from the same stream of the item; and where a kernel does the
+same as the method, for the dtype at hand, it runs over all items at once.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ from ironbatch.actions.item_random import draw_applied
 from ironbatch.actions.native import fixed_values
 from ironbatch.actions.policy import policy_of
 from ironbatch.batch.batch import Batch
+from ironbatch.images.boxes import is_random
 from ironbatch.images.pixels import as_array, is_pillow
 from ironbatch.namedexpr.per_item import PerItem
-from ironbatch.namedexpr.random_value import places as places_of
-from ironbatch.random import ItemStreams
 
 if TYPE_CHECKING:
     from ironbatch.components import Component
@@ -64,7 +63,7 @@ _KERNEL_DTYPES = frozenset(map(np.dtype, ("u1", "i2", "u2", "f4", "f8")))
 
 
 def image_action(
-    *, native: NativeWay | None = None, places: Sequence[str] = (), draws: bool = False
+    *, native: NativeWay | None = None, draws: bool | str = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorate a method that processes one image; `ImageActions` makes it an action.
 
@@ -72,15 +71,14 @@ def image_action(
     ----------
     native : callable, optional
         Makes a kernel that does the same; it may give None.
-    places : sequence of str
-        Parameters that are the origin of a box, and may be 'random'.
-    draws : bool
-        Whether the method takes ``rng=``, the item's own stream.
+    draws : bool or str
+        Whether the method takes ``rng=``, the item's own stream. With the name of a parameter it
+        gets one only where that is 'random'.
     """
 
     def mark(method: Callable[..., Any]) -> Callable[..., Any]:
-        method.apply_kwargs = {"requires_rng": True} if draws else {}  # type: ignore[attr-defined]
-        method.image_action = native, tuple(places)  # type: ignore[attr-defined]
+        method.apply_kwargs = {}  # type: ignore[attr-defined]
+        method.image_action = native, draws  # type: ignore[attr-defined]
         return method
 
     return mark
@@ -117,12 +115,6 @@ class ImageActions(Batch):
                     made = [as_array(item) if is_pillow(item) else item for item in items]
                     self.store(str(name), columns.assemble(made, name=str(name)))
 
-    def _fractions(self) -> PerItem:
-        """Draw two numbers from 0 up to 1 for each item, from its own stream."""
-        streams = ItemStreams(self.stream_key, self.next_operation())
-        drawn = [tuple(streams.at(*place).random(2).tolist()) for place in places_of(self)]
-        return PerItem(drawn, n=len(self), index=self.index)
-
 
 def _signature(method: Callable[..., Any]) -> inspect.Signature:
     """Say how the action is called: without the image and the generator."""
@@ -151,14 +143,14 @@ class _Call:
         batch: Any,
         method: Callable[..., Any],
         general: Callable[..., Any],
-        how: tuple[NativeWay | None, tuple[str, ...]],
+        how: tuple[NativeWay | None, bool | str],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> None:
         self.batch = batch
         self.method = method
         self.general = general
-        self.native, self.random_places = how
+        self.native, self.draws = how
         self.options = {name: kwargs.pop(name) for name in _OPTIONS if name in kwargs}
         try:
             bound = inspect.signature(method).bind(batch, None, *args, **kwargs)
@@ -197,52 +189,37 @@ class _Call:
     def run(self) -> Any:
         """Run the kernel, or the function."""
         batch = self.batch
-        self._draw_places()
         batch._pixels_of([source for source, _ in self.pairs])
         kernels = self._kernels()
         if kernels is None:
+            if self._is_drawing():
+                self.options.setdefault("requires_rng", True)
             return self.general(batch, *self.args, **self.kwargs, **self.options)
-        given = dict(self.options)
-        given.pop("src", None)
-        given.pop("dst", None)
+        given = {name: one for name, one in self.options.items() if name not in ("src", "dst")}
+        if kernels[0].draws:
+            # One call, so that all components draw the same: none of these kernels depends on one.
+            sources = [source for source, _ in self.pairs]
+            names = [source if target is None else target for source, target in self.pairs]
+            batch.apply_parallel(kernels[0], src=sources, dst=names, **given)
+            return batch
         p = given.get("p")
-        if len(self.pairs) > 1 and isinstance(p, float):
+        if len(self.pairs) > 1 and (isinstance(p, float) or has_item_values(p)):
             # For all components the same items.
-            if not 0 <= p <= 1:
-                raise ValueError(f"p must be between 0 and 1, got {p}")
-            given["p"] = draw_applied(batch, batch.next_operation(), p)
+            given["p"] = _chosen(p, batch)
         for (source, target), kernel in zip(self.pairs, kernels, strict=True):
             batch.apply_parallel(kernel, src=source, dst=target, **given)
         return batch
 
-    def _draw_places(self) -> None:
-        """Draw an origin that is 'random' once, for all components."""
-        if not self.random_places:
-            return
+    def _values(self) -> dict[str, Any]:
         bound = inspect.signature(self.method).bind(self.batch, None, *self.args, **self.kwargs)
         bound.apply_defaults()
-        for name in self.random_places:
-            value = bound.arguments[name]
-            if has_item_values(value):
-                values = list(value.item_values(self.batch, len(self.batch)))
-            elif isinstance(value, str) and value == "random":
-                values = [value] * len(self.batch)
-            else:
-                continue
-            if not any(isinstance(one, str) and one == "random" for one in values):
-                continue
-            drawn = self.batch._fractions().item_values(self.batch, len(self.batch))
-            bound.arguments[name] = per_item(
-                [
-                    share if isinstance(one, str) and one == "random" else one
-                    for one, share in zip(values, drawn, strict=True)
-                ],
-                self.batch,
-            )
-        self.args = bound.args[2:]
-        self.kwargs = {
-            name: value for name, value in bound.kwargs.items() if name not in _FROM_OUTSIDE
-        }
+        return dict(bound.arguments)
+
+    def _is_drawing(self) -> bool:
+        if isinstance(self.draws, bool):
+            return self.draws
+        value = self._values()[self.draws]
+        return any(map(is_random, value)) if has_item_values(value) else is_random(value)
 
     def _kernels(self) -> list[Any] | None:
         """Give a kernel for each source; None if functions of one image have to do it."""
@@ -258,9 +235,7 @@ class _Call:
             # With items that leave the batch half way, one call has to know of all components.
             if policy.kind != "raise" or policy.retries:
                 return None
-        bound = inspect.signature(self.method).bind(batch, None, *self.args, **self.kwargs)
-        bound.apply_defaults()
-        values = dict(bound.arguments)
+        values = self._values()
         found = []
         for source, _ in self.pairs:
             component: Any = getattr(batch, source, None) if isinstance(source, str) else None
@@ -275,6 +250,15 @@ class _Call:
                 return None
             found.append(kernel)
         return found
+
+
+def _chosen(p: Any, batch: Any) -> Any:
+    """Say for each item whether it is changed."""
+    if has_item_values(p):
+        return list(p.item_values(batch, len(batch)))
+    if not 0 <= p <= 1:
+        raise ValueError(f"p must be between 0 and 1, got {p}")
+    return draw_applied(batch, batch.next_operation(), p)
 
 
 def _is_numeric(component: Any) -> bool:

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from ironbatch.images import natively
 from ironbatch.images.acting import ImageActions, image_action
+from ironbatch.images.boxes import place_of, scaled_size, shape_of, sides_of, size_of
 from ironbatch.images.mapping import elastic_places, rotated_places, transformed_places
-from ironbatch.images.origin import place_of
 from ironbatch.images.pixels import as_image, colour, converted, pair, whole_numbers
 from ironbatch.images.sampling import BORDERS, interpolation_for, sample
-from ironbatch.images.sizes import scaled_size, sides_of, size_of
 
 __all__ = ["Geometry"]
 
@@ -53,7 +52,7 @@ class Geometry(ImageActions):
         image = as_image(image)
         return _resized(image, size_of(size, image.shape), interpolation, antialias, src)
 
-    @image_action(native=natively.scale, places=("origin",))
+    @image_action(native=natively.scale, draws="origin")
     def scale(
         self,
         image: Any,
@@ -64,6 +63,7 @@ class Geometry(ImageActions):
         antialias: bool = True,
         *,
         src: Any = None,
+        rng: Any = None,
     ) -> Any:
         """Make images larger or smaller by a factor.
 
@@ -83,10 +83,18 @@ class Geometry(ImageActions):
         made = _resized(image, size, interpolation, antialias, src)
         if not preserve_shape:
             return made
-        return _fitted(made, image.shape, origin)
+        return _fitted(made, image.shape, origin, rng)
 
-    @image_action(native=natively.crop, places=("origin",))
-    def crop(self, image: Any, origin: Any, shape: Any, crop_boundaries: bool = False) -> Any:
+    @image_action(native=natively.crop, draws="origin")
+    def crop(
+        self,
+        image: Any,
+        origin: Any,
+        shape: Any,
+        crop_boundaries: bool = False,
+        *,
+        rng: Any = None,
+    ) -> Any:
         """Cut a box out of images.
 
         Parameters
@@ -107,8 +115,8 @@ class Geometry(ImageActions):
             If a box does not lie within an image.
         """
         image = as_image(image)
-        size = whole_numbers(pair(shape, "shape"), "shape", least=1)
-        row, column = place_of(origin, size, image.shape[:2])
+        size = shape_of(shape)
+        row, column = place_of(origin, size, image.shape[:2], rng)
         if crop_boundaries:
             made = image[
                 max(0, row) : max(0, row + size[0]), max(0, column) : max(0, column + size[1])
@@ -119,10 +127,14 @@ class Geometry(ImageActions):
                     f"{image.shape}"
                 )
             return made
+        if size[0] > image.shape[0] or size[1] > image.shape[1]:
+            raise ValueError(f"shape={size} is larger than an image of shape {image.shape}")
         return _cut(image, (row, column), size)
 
-    @image_action(places=("origin",))
-    def put_on_background(self, image: Any, background: Any, origin: Any, mask: Any = None) -> Any:
+    @image_action(draws="origin")
+    def put_on_background(
+        self, image: Any, background: Any, origin: Any, mask: Any = None, *, rng: Any = None
+    ) -> Any:
         """Put images on a background; what reaches beyond it is cut off.
 
         Parameters
@@ -145,7 +157,7 @@ class Geometry(ImageActions):
         weights = None if mask is None else as_image(mask)
         if weights is not None and weights.shape != image.shape[:2]:
             raise ValueError(f"mask is of shape {weights.shape}, and the image {image.shape}")
-        _put(made, image, place_of(origin, image.shape[:2], made.shape[:2]), weights)
+        _put(made, image, place_of(origin, image.shape[:2], made.shape[:2], rng), weights)
         return made
 
     @image_action()
@@ -358,8 +370,8 @@ class Geometry(ImageActions):
         item: ``(boxes, rows, columns)``, with or without channels.
         """
         image = as_image(image)
-        size = whole_numbers(pair(patch_shape, "patch_shape"), "patch_shape", least=1)
-        steps = whole_numbers(pair(stride, "stride"), "stride", least=1)
+        size = shape_of(patch_shape, "patch_shape")
+        steps = shape_of(stride, "stride")
         starts = []
         for length, box, step in zip(image.shape[:2], size, steps, strict=True):
             if box > length:
@@ -404,17 +416,17 @@ def _resized(
     return converted(np.asarray(made), image.dtype)
 
 
-def _fitted(image: NDArray[Any], shape: tuple[int, ...], origin: Any) -> NDArray[Any]:
+def _fitted(image: NDArray[Any], shape: tuple[int, ...], origin: Any, rng: Any) -> NDArray[Any]:
     """Crop an image, or put it on zeros, along each axis."""
-    common = min(image.shape[0], shape[0]), min(image.shape[1], shape[1])
-    in_image = place_of(origin, common, (image.shape[0], image.shape[1]))
-    in_whole = place_of(origin, common, (shape[0], shape[1]))
-    # Where an axis fits there is one place.
-    row, column = (at if image.shape[axis] > shape[axis] else 0 for axis, at in enumerate(in_image))
-    part = _cut(image, (row, column), common)
+    sides = list(zip(image.shape[:2], shape[:2], strict=True))
+    (rows, columns), larger = [min(pair) for pair in sides], [max(pair) for pair in sides]
+    place = place_of(origin, (rows, columns), (larger[0], larger[1]), rng)
+    # Along an axis the image is the larger one, or what it is put on.
+    in_image = [at if had > to else 0 for at, (had, to) in zip(place, sides, strict=True)]
+    in_whole = [at if had < to else 0 for at, (had, to) in zip(place, sides, strict=True)]
     whole = np.zeros(shape, image.dtype)
-    row, column = (at if image.shape[axis] < shape[axis] else 0 for axis, at in enumerate(in_whole))
-    _put(whole, part, (row, column), None)
+    part = _cut(image, (in_image[0], in_image[1]), (rows, columns))
+    _put(whole, part, (in_whole[0], in_whole[1]), None)
     return whole
 
 
@@ -422,7 +434,7 @@ def _cut(image: NDArray[Any], place: tuple[int, int], size: tuple[int, int]) -> 
     (row, column), (rows, columns) = place, size
     if row < 0 or column < 0 or row + rows > image.shape[0] or column + columns > image.shape[1]:
         raise ValueError(
-            f"a box of shape {size} from origin {place} does not lie within an image of shape "
+            f"origin={place}: a box of shape {size} does not lie within an image of shape "
             f"{image.shape}"
         )
     return image[row : row + rows, column : column + columns]

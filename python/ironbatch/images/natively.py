@@ -17,10 +17,9 @@ from ironbatch import components as columns
 from ironbatch import kernels
 from ironbatch.actions.arguments import has_item_values
 from ironbatch.images.acting import per_item
-from ironbatch.images.origin import place_of
-from ironbatch.images.pixels import colour, dtype_range, pair, whole_numbers
+from ironbatch.images.boxes import place_of, scaled_size, shape_of, sides_of, size_of
+from ironbatch.images.pixels import colour, dtype_range
 from ironbatch.images.sampling import interpolation_for
-from ironbatch.images.sizes import scaled_size, sides_of, size_of
 
 __all__ = ["add", "clip", "crop", "flip", "invert", "multiply", "pad", "patches", "resize", "scale"]
 
@@ -35,7 +34,7 @@ def crop(batch: Any, component: Any, src: Any, values: Values) -> Any:
     def box(
         image: tuple[int, ...], shape: Any, origin: Any
     ) -> tuple[tuple[int, int], tuple[int, int]]:
-        size = whole_numbers(pair(shape, "shape"), "shape", least=1)
+        size = shape_of(shape)
         first = place_of(origin, size, (image[0], image[1]))
         if any(
             at < 0 or at + length > side
@@ -117,9 +116,9 @@ def patches(batch: Any, component: Any, src: Any, values: Values) -> Any:
     given = (values["patch_shape"], values["stride"], values["drop_last"])
     if any(map(has_item_values, given)):
         return None
-    size = whole_numbers(pair(given[0], "patch_shape"), "patch_shape", least=1)
+    size = shape_of(given[0], "patch_shape")
     shapes = set(_shapes(component))
-    stride = whole_numbers(pair(given[1], "stride"), "stride", least=1)
+    stride = shape_of(given[1], "stride")
     if any(box > length for shape in shapes for box, length in zip(size, shape, strict=False)):
         raise ValueError("a box does not lie within an image")
     exact = all(

@@ -10,15 +10,14 @@ from numpy.typing import NDArray
 
 from ironbatch.images import natively
 from ironbatch.images.acting import ImageActions, image_action
+from ironbatch.images.boxes import place_of, shape_of
 from ironbatch.images.drawing import draw
-from ironbatch.images.origin import place_of
 from ironbatch.images.pixels import (
     as_image,
     as_pillow,
     colour,
     converted,
     dtype_range,
-    pair,
     pillow,
     through_pillow,
     whole_numbers,
@@ -188,20 +187,21 @@ class Pixels(ImageActions):
             raise ValueError(f"p_noise has to be a probability, got {p_noise!r}")
         mask = rng.random(made.shape[:2]) < p_noise
         if not callable(size):
-            grain = whole_numbers(pair(size, "size"), "size", least=1)
+            grain = shape_of(size, "size")
             if grain == (1, 1) and not callable(color):
                 made[mask] = colour(color, made, "color")
                 return made
         for row, column in np.argwhere(mask).tolist():
             if callable(size):
-                given = draw(size, rng, "size")
-                grain = whole_numbers(pair(given, "size"), "size", least=1)
+                grain = shape_of(draw(size, rng, "size"), "size")
             drawn = draw(color, rng, "color") if callable(color) else color
             made[row : row + grain[0], column : column + grain[1]] = colour(drawn, made, "color")
         return made
 
-    @image_action(places=("origin",))
-    def cutout(self, image: Any, origin: Any, shape: Any, color: Any = 0) -> Any:
+    @image_action(draws="origin")
+    def cutout(
+        self, image: Any, origin: Any, shape: Any, color: Any = 0, *, rng: Any = None
+    ) -> Any:
         """Fill a box with a colour; what of it lies beyond an image is left out.
 
         Parameters
@@ -214,8 +214,8 @@ class Pixels(ImageActions):
             One number, or one for each channel.
         """
         made = as_image(image).copy()
-        size = whole_numbers(pair(shape, "shape"), "shape", least=1)
-        row, column = place_of(origin, size, made.shape[:2])
+        size = shape_of(shape)
+        row, column = place_of(origin, size, made.shape[:2], rng)
         rows = slice(max(0, row), max(0, row + size[0]))
         made[rows, max(0, column) : max(0, column + size[1])] = colour(color, made, "color")
         return made
