@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test test-full test-rust lint format bench docs deny
+.PHONY: help build test test-full test-rust lint format bench docs pictures deny
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,9 @@ bench:  ## Measure every bar beside its peer; a table to the terminal
 
 docs:  ## Build the site; warnings are errors
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet -f .mkdocs.yml
+
+pictures:  ## Draw the pictures of the documentation anew
+	python tests/docs/draw_pictures.py
 
 deny:  ## Check licences, bans and sources of the crates
 	cargo deny check --config .deny.toml bans licenses sources

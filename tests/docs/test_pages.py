@@ -11,6 +11,8 @@ README = DOCS.parent / "README.md"
 PAGES = sorted(page for page in (README, *DOCS.rglob("*.md")) if BLOCK.search(page.read_text()))
 NEEDS = re.compile(r"^<!-- needs: (\w+) -->$", re.MULTILINE)
 """What a page says that runs with ``--full`` alone."""
+PICTURE = re.compile(r"!\[[^\]]*\]\((?:\.\./)*pictures/([\w.-]+)\)")
+"""What the code of a page draws; `draw_pictures.py` puts it there."""
 
 
 def runs(page):
@@ -27,6 +29,8 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     for block in BLOCK.finditer(text):
         line = text[: block.start()].count("\n") + 1
         exec(compile("\n" * line + block[1], str(page), "exec"), names)
+    for name in PICTURE.findall(text):
+        assert (tmp_path / name).is_file(), "the page shows what its code does not draw"
 
 
 def test_there_are_pages():
@@ -48,6 +52,13 @@ def test_a_page_is_in_the_navigation_and_begins_with_an_example(page):
 def test_links_lead_to_files(page):
     for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / link).exists(), link
+
+
+def test_pictures_are_small_and_shown():
+    shown = {name for page in DOCS.rglob("*.md") for name in PICTURE.findall(page.read_text())}
+    files = {path.name: path.stat().st_size for path in (DOCS / "pictures").iterdir()}
+    assert files.keys() == shown
+    assert max(files.values()) < 150_000
 
 
 def test_every_page_of_the_navigation_exists():

@@ -41,6 +41,12 @@ def test_n_and_columns():
     assert figure.axes[0].get_gridspec().ncols == 2
 
 
+def test_a_grid_is_as_high_as_its_images():
+    wide, tall = (batch(np.zeros(shape)).show(columns=5) for shape in [(20, 80), (80, 20)])
+    assert wide.get_figheight() < 1.2 < 5 < tall.get_figheight()
+    assert wide.get_figwidth() == tall.get_figwidth()
+
+
 def test_titles():
     assert [axis.get_title() for axis in drawn(batch().show(n=2))] == ["0", "1"]
     assert drawn(batch().show(titles="indices"))[1].get_title() == "item 1"

@@ -39,7 +39,11 @@ def show_images(
     height = max(1, math.ceil(len(images) / width))
     if figure is None:
         pyplot = need("matplotlib.pyplot", extra="plots", what="show")
-        figure = pyplot.figure(figsize=(2.5 * width, 2.6 * height), layout="constrained")
+        sides = [as_image(image).shape for image in images]
+        # As high as the images are, within reason.
+        ratio = max((side[0] / max(1, side[1]) for side in sides), default=1.0)
+        row = 2.5 * min(max(ratio, 0.2), 3.0) + (0.3 if texts is not None else 0.05)
+        figure = pyplot.figure(figsize=(2.5 * width, row * height), layout="constrained")
     axes = figure.subplots(height, width, squeeze=False).ravel()
     for axis in axes:
         axis.set_axis_off()
@@ -49,9 +53,7 @@ def show_images(
         if overlays is not None:
             mask = as_image(overlays[at])
             mask = (mask if mask.ndim == 2 else mask.any(axis=2)) != 0
-            axes[at].imshow(
-                np.ma.masked_equal(mask, False), cmap="autumn", alpha=0.5, vmin=0, vmax=1
-            )
+            axes[at].imshow(np.ma.masked_equal(mask, False), cmap="cool", alpha=0.5, vmin=0, vmax=1)
         if texts is not None:
             axes[at].set_title(texts[at], fontsize="small")
     return figure
