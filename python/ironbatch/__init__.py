@@ -51,7 +51,7 @@ from ironbatch.random import make_rng, make_seed_sequence, spawn_seed_sequence
 if _TYPE_CHECKING:
     from ironbatch import kernels
     from ironbatch.images import ImagesBatch
-    from ironbatch.kernels import load_kernels
+    from ironbatch.kernels import get_sdk, load_kernels
     from ironbatch.monitor import (
         MONITOR_ALIASES,
         CPUMonitor,
@@ -149,6 +149,7 @@ __all__ = [
     "any_action_failed",
     "apply_parallel",
     "eval_expr",
+    "get_sdk",
     "inbatch_parallel",
     "kernels",
     "load_kernels",
@@ -180,6 +181,7 @@ _LAZY = {
     "USSMonitor": "ironbatch.monitor",
     "VMSMonitor": "ironbatch.monitor",
     "ImagesBatch": "ironbatch.images",
+    "get_sdk": "ironbatch.kernels",
     "load_kernels": "ironbatch.kernels",
     "ConstantSampler": "ironbatch.sampler",
     "HistoSampler": "ironbatch.sampler",

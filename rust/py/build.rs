@@ -1,5 +1,9 @@
-//! Tells the crate which Python it is built for.
+//! Tells the crate which Python it is built for, and gathers the kernel SDK that the wheel ships.
 
-fn main() {
+#[path = "build/sdk.rs"]
+mod sdk;
+
+fn main() -> std::io::Result<()> {
     pyo3_build_config::use_pyo3_cfgs();
+    sdk::gather()
 }

@@ -1,4 +1,4 @@
-"""The command line: ``python -m ironbatch demo`` and ``python -m ironbatch info``."""
+"""The command line: ``python -m ironbatch`` with ``demo``, ``info`` or ``new-kernel``."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit code.
     """
-    from ironbatch.cli import demo, info
+    from ironbatch.cli import demo, info, new_kernel
 
     parser = argparse.ArgumentParser(
         prog="python -m ironbatch",
         description="Batches, datasets and pipelines for machine-learning data.",
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{demo,info}")
-    for module in (demo, info):
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="{demo,info,new-kernel}"
+    )
+    for module in (demo, info, new_kernel):
         module.add_parser(commands)
     arguments = parser.parse_args(argv)
     run = arguments.run

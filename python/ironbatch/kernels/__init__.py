@@ -6,7 +6,8 @@ can be tried out; bound to parameters it is given wherever a function of one ite
     kernels.clip(image, low=0, high=1)
     batch.apply_parallel(kernels.clip.bind(low=0, high=1), src='images')
 
-`load_kernels` loads the kernels of a library that somebody else has compiled.
+`load_kernels` loads the kernels of a library that somebody else has compiled, and
+``python -m ironbatch new-kernel NAME`` begins one of your own.
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ from ironbatch.kernels.bound import BoundKernel
 from ironbatch.kernels.chained import KernelChain, chain
 from ironbatch.kernels.kernel import Kernel
 from ironbatch.kernels.library import KernelLibrary, load_kernels
+from ironbatch.kernels.sdk import cargo_arguments, get_sdk
 
 __all__ = [
     "BoundKernel",
     "Kernel",
     "KernelChain",
     "KernelLibrary",
+    "cargo_arguments",
     "chain",
+    "get_sdk",
     "load_kernels",
     "names",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
 from typing import Any
 
 from ironbatch._core import load_kernel_library, read_kernel_capsule
@@ -66,7 +68,8 @@ def load_kernels(source: Any, *, module: str | None = None) -> KernelLibrary:
     ----------
     source : path-like or object
         Path of a shared library that exports a kernel table, or an object whose
-        ``__kernel_table__()`` returns one in a capsule named ``ironbatch.kernel_table.v1``.
+        ``__kernel_table__()`` returns one in a capsule named ``ironbatch.kernel_table.v1``. A path
+        without a suffix may leave out the one that Python gives to compiled modules.
     module : str, optional
         The module that has the kernels as attributes, from which they are unpickled; by default
         the one that calls this. There it takes an assignment for each kernel:
@@ -89,5 +92,19 @@ def load_kernels(source: Any, *, module: str | None = None) -> KernelLibrary:
     if table is not None:
         name, version, natives = read_kernel_capsule(table(), repr(source))
     else:
-        name, version, natives = load_kernel_library(os.fspath(source))
+        name, version, natives = load_kernel_library(_with_suffix(os.fspath(source)))
     return KernelLibrary(name, version, [Kernel(native, module) for native in natives])
+
+
+def _with_suffix(path: str) -> str:
+    """Return the path of the compiled module that a path without a suffix means."""
+    if Path(path).suffix or Path(path).exists():
+        return path
+    for suffix in EXTENSION_SUFFIXES:
+        if Path(path + suffix).exists():
+            return path + suffix
+    raise ImportError(
+        f"there is no library {path!r}, nor with one of the suffixes "
+        f"{', '.join(EXTENSION_SUFFIXES)}; has the package that it belongs to been installed?",
+        path=path,
+    )
