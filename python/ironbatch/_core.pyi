@@ -258,11 +258,12 @@ class NativePlan:
     ) -> _Failure: ...
 
 def run_kernel_chain(
-    links: Sequence[tuple[NativePlan, Sequence[_Array], _Random | None]],
+    links: Sequence[tuple[NativePlan, Sequence[_Array], _Random | None, NDArray[np.bool_] | None]],
     n_items: int,
     inputs: Sequence[_Array | tuple[_Array, NDArray[np.int64], NDArray[np.int64]]],
     allocate: Callable[[str, tuple[int, ...]], _Array],
     *,
+    rows: NDArray[np.int64] | None = None,
     n_workers: int | None = None,
     timeout: float | None = None,
 ) -> tuple[_Failure, list[tuple[_Array, tuple[NDArray[np.int64], NDArray[np.int64]] | None]]]: ...

@@ -132,6 +132,75 @@ def test_what_comes_between_kernels_is_no_column():
     assert after["in_use_bytes"] + after["pooled_bytes"] < 2 * made.nbytes
 
 
+@pytest.mark.parametrize("n", [0, 1, 7, 20_000])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+def test_elementwise_kernels_in_parts_give_the_same_bytes(n, dtype):
+    x = np.random.default_rng(1).integers(0, 255, (3, n)).astype(dtype)
+    bound = (
+        kernels.scale_shift.bind(scale=0.3, dtype="float64"),
+        kernels.clip.bind(low=2, high=60),
+        kernels.cast.bind(dtype="uint8"),
+        kernels.invert.bind(),
+    )
+    made = kernels.chain(*bound).run_batch(x)
+    expected = one_after_another(bound, x)
+    assert made.dtype == expected.dtype
+    assert_array_equal(made, expected)
+
+
+def test_elementwise_kernels_with_parameters_per_item():
+    batch = Images(np.arange(50))
+    batch.images = np.ones((50, 5000), np.float32)
+    scale = kernels.scale_shift.bind(scale=P(np.arange(50)))
+    batch.apply_parallel(kernels.chain(kernels.invert, scale, kernels.invert), src="images")
+    assert (batch.images == 1).all()
+    batch.apply_parallel(kernels.chain(scale, kernels.scale_shift.bind(shift=1)), src="images")
+    assert_array_equal(batch.images[:, 4999], np.arange(50) + 1)
+
+
+def test_items_that_do_not_lie_end_to_end():
+    x = images().transpose(0, 2, 1, 3)
+    bound = kernels.scale_shift.bind(scale=2), kernels.invert.bind()
+    assert_array_equal(kernels.chain(*bound).run_batch(x), one_after_another(bound, x))
+
+
+@pytest.mark.parametrize("step", [1, -1, 2])
+def test_picked_items_for_some_of_which_each_kernel_is(step):
+    x = images(30)[::step]
+    rows = np.array([3, 9, 9, 0, 7, 11])
+    bound = kernels.flip.bind(), kernels.invert.bind(), kernels.clip.bind(high=99)
+    first, last = np.array([1, 0, 1, 0, 0, 1], bool), np.array([1, 1, 0, 0, 1, 0], bool)
+    made = kernels.chain(*bound).run_batch(x, rows=rows, applied=[first, None, last])
+    expected = x[rows].copy()
+    expected[first] = expected[first][:, :, ::-1]
+    expected = 255 - expected
+    expected[last] = expected[last].clip(max=99)
+    assert_array_equal(made, expected)
+    nothing = [np.zeros(6, bool)] * 3
+    assert_array_equal(kernels.chain(*bound).run_batch(x, rows=rows, applied=nothing), x[rows])
+
+
+def test_one_kernel_over_picked_items():
+    x = images(30)
+    made = kernels.chain(kernels.flip).run_batch(x, rows=np.array([3, 29]))
+    assert_array_equal(made, x[[3, 29]][:, :, ::-1])
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"rows": np.array([0, 30])}, IndexError, "row 30 is outside of the 30 items"),
+        ({"rows": np.array([0, -1])}, IndexError, "below 0"),
+        ({"applied": [np.ones(3, bool), None]}, ValueError, "as many choices"),
+        ({"applied": [None, np.ones(30, bool)]}, TypeError, "standardize changes items"),
+    ],
+)
+def test_what_cannot_be_picked(options, error, message):
+    chain = kernels.chain(kernels.flip, kernels.standardize)
+    with pytest.raises(error, match=message):
+        chain.run_batch(images(30), **options)
+
+
 def test_repr_and_pickle():
     chain = kernels.chain(*BOUND)
     assert "crop" in repr(chain)

@@ -11,10 +11,10 @@ import numpy as np
 from ironbatch import targets
 from ironbatch.actions.action import action
 from ironbatch.actions.application import Application, store_results
-from ironbatch.actions.arguments import accepted, has_item_values
+from ironbatch.actions.arguments import accepted
 from ironbatch.actions.failure import raise_failures
 from ironbatch.actions.inbatch_parallel import check_target, context_of
-from ironbatch.actions.item_random import draw_applied
+from ironbatch.actions.item_random import applied_items
 from ironbatch.actions.native import apply_kernel, fixed_kernel, fixed_values, streams_of_batch
 from ironbatch.actions.on_error import Settled, whole_failures
 from ironbatch.actions.policy import UNSET, Policy, given_settings, policy_of
@@ -319,7 +319,7 @@ class _Call(NamedTuple):
 
         # Drawn once, before the pairs: images and masks are rotated for the same items, by the same
         # angles.
-        applied, p = _applied(batch, p)
+        applied, p = applied_items(batch, p)
         operation: Any = None
         streams = None
         if kernel is not None and kernel.draws:
@@ -376,29 +376,6 @@ def _left(settled: Settled, src: Any, n: int) -> Any:
     if isinstance(src, tuple):
         return tuple(_left(settled, part, n) for part in src)
     return settled.narrow(src, n)
-
-
-def _applied(batch: Any, p: Any) -> tuple[list[bool] | None, Any]:
-    """Return which items `func` is applied to, None for all, and what init may see as ``p``."""
-    if p is None:
-        return None, None
-    if has_item_values(p):
-        p = p.item_values(batch, len(batch))
-    if isinstance(p, float | np.floating):
-        if not 0 <= p <= 1:
-            raise ValueError(f"p must be between 0 and 1, got {p}")
-        return draw_applied(batch, batch.next_operation(), float(p)), p
-    if isinstance(p, bool | int | np.integer | np.bool_):
-        if p not in (0, 1):
-            raise ValueError(f"p must be 0 or 1 when it is an int, got {p}")
-        return (None if p else [False] * len(batch)), p
-    try:
-        values = list(p)
-    except TypeError:
-        raise TypeError(f"p must be a number or one value for each item, not {p!r}") from None
-    if len(values) != len(batch):
-        raise ValueError(f"p has {len(values)} values for {len(batch)} items")
-    return [bool(value) for value in values], p
 
 
 def _goes_into_components(batch: Any, init: Any, post: Any, src: Any) -> bool:

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["draw_applied", "kernel_with_streams", "seeded", "with_streams"]
+from ironbatch.actions.arguments import has_item_values
+
+__all__ = ["applied_items", "draw_applied", "kernel_with_streams", "seeded", "with_streams"]
 
 
 def _places(batch: Any) -> tuple[list[int], list[int], list[int]]:
@@ -182,3 +184,41 @@ def draw_applied(batch: Any, operation: int, p: float) -> list[bool]:
         streams.at(origin, epoch, occurrence).random() < p
         for origin, epoch, occurrence in zip(*_places(batch), strict=True)
     ]
+
+
+def applied_items(batch: Any, p: Any) -> tuple[list[bool] | None, Any]:
+    """Say which items a function is applied to.
+
+    Parameters
+    ----------
+    batch : Batch
+        Whose items.
+    p : float, int, sequence, or an expression with a value for each item
+        As in `Batch.apply_parallel`.
+
+    Returns
+    -------
+    applied : list of bool or None
+        One for each item; None for all of them.
+    p : object
+        What init may see as ``p``.
+    """
+    if p is None:
+        return None, None
+    if has_item_values(p):
+        p = p.item_values(batch, len(batch))
+    if isinstance(p, float | np.floating):
+        if not 0 <= p <= 1:
+            raise ValueError(f"p must be between 0 and 1, got {p}")
+        return draw_applied(batch, batch.next_operation(), float(p)), p
+    if isinstance(p, bool | int | np.integer | np.bool_):
+        if p not in (0, 1):
+            raise ValueError(f"p must be 0 or 1 when it is an int, got {p}")
+        return (None if p else [False] * len(batch)), p
+    try:
+        values = list(p)
+    except TypeError:
+        raise TypeError(f"p must be a number or one value for each item, not {p!r}") from None
+    if len(values) != len(batch):
+        raise ValueError(f"p has {len(values)} values for {len(batch)} items")
+    return [bool(value) for value in values], p

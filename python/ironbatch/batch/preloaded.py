@@ -110,6 +110,18 @@ class Preloaded:
             rows = copying.deepcopy(rows)
         return columns.as_component(rows, len(index), name=name, ids=index.indices)
 
+    def rows(
+        self, index: DatasetIndex, name: str
+    ) -> tuple[columns.Dense, NDArray[np.int64]] | None:
+        """Give a dense column as a whole and the rows of these items, without taking them.
+
+        None if the part is of another kind. Parameters and errors are those of `take`.
+        """
+        column = self._columns.get(name)
+        if column is None:
+            return None
+        return column, self._positions(len(column), index, name)
+
     def take(self, index: DatasetIndex, name: str | None, *, copy: bool = False) -> Any:
         """Give a copy of the rows of these items.
 

@@ -64,6 +64,32 @@ class ComponentStorage(BatchBase):
         value = source.component(own["index"], name, copy=own["_copy"])
         return None if value is None else self._slot_fill(name, value)
 
+    def preloaded_rows(self, name: str) -> tuple[Any, Any] | None:
+        """Give preloaded data of a component that nobody has read yet, and the rows of the items.
+
+        Whoever reads all items once can do without taking them from the data first.
+
+        Parameters
+        ----------
+        name : str
+            The component.
+
+        Returns
+        -------
+        column, rows : ndarray
+            Data of the whole dataset, not to be written, and for each item its row in it. None if
+            the component holds something already, or its data is not one array.
+        """
+        own = self.__dict__
+        source = own.get("_preloaded")
+        if source is None or self._loads_itself() or name in own.get("_dropped", ()):
+            return None
+        if name not in (self.components or ()) or self._slot_get(name) is not None:
+            return None
+        if type(source) is not Preloaded:
+            source = self._source()
+        return source.rows(own["index"], name)
+
     def _loading(self) -> threading.RLock:
         """Give the lock under which the batch's preloaded data is loaded as a whole."""
         lock: threading.RLock = self.__dict__.setdefault("_load_lock", threading.RLock())

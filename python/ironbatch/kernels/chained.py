@@ -82,13 +82,19 @@ class KernelChain:
         streams: Sequence[Streams] | None = None,
         n_workers: int | None = None,
         timeout: float | None = None,
+        rows: NDArray[np.int64] | None = None,
+        applied: Sequence[NDArray[np.bool_] | None] | None = None,
     ) -> Component | tuple[Component, ...]:
         """Run on all items of components; see `BoundKernel.run_batch`.
 
         `streams` has those of each kernel; by default each that draws has an operation of its own.
+        `rows` says at which places of the components the items are, if these hold others too.
+        `applied` has for each kernel which items it is for, or None for all; the others pass it.
         """
         kernels = [kernel.resolve(batch) for kernel in self.kernels]
         n = len(components[0]) if components else 0
+        if rows is not None:
+            n = len(rows)
         columns = as_columns(components) if n else None
         links: list[Any] = []
         for number, kernel in enumerate(kernels):
@@ -96,15 +102,22 @@ class KernelChain:
             random = kernel.streams_for(given, batch, positions, n) if kernel.draws else None
             links.append((kernel, kernel.item_params(batch, positions, n), random))
         if columns is None or not all(kernel.chains for kernel in kernels):
+            if rows is not None or applied is not None:
+                raise TypeError(f"{self.__name__}: no pass over picked items or for some of them")
             return self._one_by_one(
                 kernels, components, links, name, batch, positions, n_workers, timeout
             )
         kernels[0].check_components(components)
+        chosen = [None] * len(links) if applied is None else applied
         failure, outputs = run_kernel_chain(
-            [(kernel.plan, params, random) for kernel, params, random in links],
+            [
+                (kernel.plan, params, random, some)
+                for (kernel, params, random), some in zip(links, chosen, strict=True)
+            ],
             n,
             columns,
             allocate,
+            rows=rows,
             n_workers=n_workers,
             timeout=timeout,
         )

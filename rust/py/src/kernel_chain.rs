@@ -12,28 +12,36 @@ use crate::kernel_plan::{
     Arrays, Failure, NativePlan, RandomTuple, failure, limits, random_source, told,
 };
 use ironbatch_core::kernel::{Chain, Link};
-use pyo3::exceptions::PyValueError;
+use numpy::PyReadonlyArray1;
+use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
-/// Plans, values per item of their parameters, and random streams.
+/// Plans, values per item of their parameters, random streams, and which items they are for.
 pub(crate) type LinkTuple<'py> = (
     Bound<'py, NativePlan>,
     Arrays<'py>,
     Option<RandomTuple<'py>>,
+    Option<PyReadonlyArray1<'py, bool>>,
 );
 
 /// Run kernels of which each takes what the one before it gives, item by item; as `run_columns`.
+///
+/// `rows` says at which places of the inputs the items are, if these hold others too.
 #[pyfunction]
-#[pyo3(signature = (links, n_items, inputs, allocate, *, n_workers=None, timeout=None))]
+#[pyo3(signature = (
+    links, n_items, inputs, allocate, *, rows=None, n_workers=None, timeout=None
+))]
+#[expect(clippy::too_many_arguments, reason = "called by keyword")]
 pub fn run_kernel_chain<'py>(
     py: Python<'py>,
     links: Vec<LinkTuple<'py>>,
     n_items: usize,
     inputs: Vec<Column<'py>>,
     allocate: &Bound<'py, PyAny>,
+    rows: Option<PyReadonlyArray1<'py, i64>>,
     n_workers: Option<usize>,
     timeout: Option<f64>,
 ) -> PyResult<(Failure, Vec<OutputTuple<'py>>)> {
-    let Some((first, _, _)) = links.first() else {
+    let Some((first, ..)) = links.first() else {
         return Err(PyValueError::new_err("a chain has at least one kernel"));
     };
     let first = first.get();
@@ -44,11 +52,11 @@ pub fn run_kernel_chain<'py>(
             .collect::<PyResult<Vec<_>>>()?,
         links
             .iter()
-            .map(|(_, _, random)| random.as_ref().map(random_source).transpose())
+            .map(|(_, _, random, _)| random.as_ref().map(random_source).transpose())
             .collect::<PyResult<Vec<_>>>()?,
         links
             .iter()
-            .map(|(plan, params, _)| plan.get().memories(params))
+            .map(|(plan, params, ..)| plan.get().memories(params))
             .collect::<PyResult<Vec<_>>>()?,
     );
     let inputs = inputs
@@ -57,20 +65,39 @@ pub fn run_kernel_chain<'py>(
         .enumerate()
         .map(|(number, (column, layout))| first.column(column, layout.as_ref(), number))
         .collect::<PyResult<Vec<_>>>()?;
+    // A copy, as Python may change what it holds.
+    let rows: Option<Vec<usize>> = rows
+        .map(|rows| {
+            let rows = rows.as_slice()?.iter();
+            rows.map(|&row| usize::try_from(row))
+                .collect::<Result<_, _>>()
+                .map_err(|_| PyIndexError::new_err("a row below 0"))
+        })
+        .transpose()?;
+    let applied: Vec<Option<Vec<bool>>> = links
+        .iter()
+        .map(|(.., applied)| {
+            let list = applied.as_ref().map(|list| list.as_slice());
+            Ok(list.transpose()?.map(<[bool]>::to_vec))
+        })
+        .collect::<PyResult<_>>()?;
     let chained: Vec<_> = links
         .iter()
         .zip(&params)
         .zip(random)
-        .map(|(((plan, _, _), params), random)| Link {
+        .zip(&applied)
+        .map(|((((plan, ..), params), random), applied)| Link {
             plan: &plan.get().0,
             params,
             random,
+            applied: applied.as_deref(),
         })
         .collect();
     let chain = Chain {
         links: &chained,
         n_items,
         inputs: &inputs,
+        rows: rows.as_deref(),
         limits: limits(n_workers, timeout),
     };
     let found = match executor::run(py, || Ok(chain.layouts()))? {

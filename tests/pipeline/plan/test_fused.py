@@ -103,6 +103,24 @@ def chains():
             )
         ),
     )
+    yield (
+        "for some of the items",
+        (
+            p.apply_parallel(kernels.crop.bind(size=[6, 6], origin=[1, 2]), **native)
+            .apply_parallel(kernels.flip, p=0.5, **native)
+            .apply_parallel(kernels.invert, p=R("uniform", 0, 1), **native)
+            .apply_parallel(kernels.clip.bind(high=P(R("integers", 50, 200))), p=0.7, **native)
+            .apply_parallel(kernels.invert, p=0, **native)
+        ),
+    )
+    yield (
+        "nothing but some of the items",
+        (
+            p.apply_parallel(kernels.flip, p=0.5, src="images", dst="masks")
+            .apply_parallel(kernels.chain(kernels.invert, kernels.flip), p=0.3, src="masks")
+            .apply_parallel(kernels.flip, p=1.0, src="masks")
+        ),
+    )
     brighter = kernels.chain(kernels.scale_shift.bind(shift=B.images.min()), kernels.flip)
     yield (
         "expressions that see the batch",
@@ -157,7 +175,66 @@ def test_only_the_last_result_is_a_column():
         after = pool_stats()
         return sum(after[name] - before[name] for name in ("hits", "misses"))
 
-    assert columns(True) == columns(False) - 3
+    # The preloaded rows are not gathered either.
+    assert columns(True) == columns(False) - 4 == 1
+
+
+def test_data_that_is_read_in_the_pass_is_not_changed_and_still_there():
+    before = IMAGES.copy()
+    chain = (
+        dataset()
+        .p.apply_parallel(kernels.invert, src="images", dst="masks")
+        .apply_parallel(kernels.flip, src="masks")
+    )
+    for batch in chain.gen_batch(8, shuffle=3, n_epochs=1):
+        np.testing.assert_array_equal(batch.images, before[batch.indices])
+        np.testing.assert_array_equal(batch.masks, 255 - before[batch.indices][:, :, ::-1])
+    np.testing.assert_array_equal(IMAGES, before)
+
+
+def test_what_a_batch_holds_already_is_read_instead_of_its_data():
+    chain = native_steps(dataset().p.load(src=IMAGES[::-1].copy(), dst="images"))
+    for batch in chain.gen_batch(8, shuffle=3, n_epochs=1):
+        expected = IMAGES[::-1][batch.indices][:, :, ::-1].clip(max=99)
+        np.testing.assert_array_equal(batch.images, expected)
+
+
+@pytest.mark.parametrize("ids", [[5, 3, 4, 9], ["c", "a", "b", "d"]])
+def test_rows_are_those_of_the_ids(ids):
+    data = IMAGES[:10] if ids[0] == 5 else IMAGES[:4]
+    chain = native_steps(Dataset(ids, Pictures, preloaded=(data, None)).p)
+    assert run_images(chain) == run_images(chain, fuse=False)
+
+
+def run_images(chain, **options):
+    made = chain.gen_batch(3, shuffle=1, n_epochs=1, **options)
+    return [(batch.indices.tolist(), batch.images.tobytes()) for batch in made]
+
+
+def test_a_kept_batch_is_not_overwritten():
+    chain = native_steps(dataset().p)
+    kept = [batch.images for batch in chain.gen_batch(8, n_epochs=1, prefetch=2)]
+    for _ in chain.gen_batch(8, n_epochs=3, prefetch=2):
+        pass
+    expected = IMAGES[:, :, ::-1].clip(max=99).reshape(5, 8, *IMAGES.shape[1:])
+    for made, right in zip(kept, expected, strict=True):
+        np.testing.assert_array_equal(made, right)
+
+
+def test_a_step_for_some_items_that_changes_their_shape_is_carried_out_by_itself():
+    chain = (
+        dataset()
+        .p.apply_parallel(kernels.flip, src="images")
+        .apply_parallel(kernels.crop.bind(size=[6, 6]), p=0.5, src="images")
+    )
+
+    def shapes(**options):
+        batches = chain.gen_batch(8, shuffle=3, n_epochs=1, **options)
+        return [[item.shape for item in batch.images] for batch in batches]
+
+    made = shapes()
+    assert made == shapes(fuse=False)
+    assert len({shape for shapes in made for shape in shapes}) == 2
 
 
 def test_classes_that_override_parallel_actions_are_left_alone():

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ironbatch.errors import SkipBatchException, StopPipeline
 from ironbatch.namedexpr import Scope
 from ironbatch.pipeline.plan.fusion import NativeStep, expressions_in, native_step
@@ -41,6 +43,7 @@ class Fused(PlannedStep):
         self.own_params = [tuple(native.params) for native in natives]
         self.name = " + ".join(native.kernel.__name__ for native in natives)
         self.path = f"{first.path}+{members[-1].path.rpartition('/')[2]}"
+        self._chances = [member.step.kwargs.get("p") is not None for member in members]
         self._fuses: dict[type, bool] = {}
         self._chain: Any = None
         computed = (list(expressions_in(one.step.args, one.step.kwargs)) for one in members)
@@ -69,6 +72,7 @@ class Fused(PlannedStep):
         return self._one_by_one(batch, scope, computed)
 
     def _run_chain(self, batch: Any, scope: Scope, computed: list[Any]) -> Any:
+        from ironbatch.actions.item_random import applied_items
         from ironbatch.actions.native import component_of, fixed_kernel, streams_of_batch
         from ironbatch.actions.policy import policy_of
         from ironbatch.kernels import chain
@@ -78,6 +82,7 @@ class Fused(PlannedStep):
         fixes_first = policy_of(batch).kind != "raise"
         kernels = []
         streams: list[Any] = []
+        applied: list[Any] = []
         for number, member in enumerate(self.members):
             attributes["_action_path"] = member.path
             attributes["_action_calls"] = 0
@@ -91,17 +96,29 @@ class Fused(PlannedStep):
             # In the order of a step by itself, as each draw is numbered.
             if fixes_first:
                 kernel = fixed_kernel(kernel, batch)
-            drawn = None
+            some: Any = None
+            if self._chances[number]:
+                constants = member.step.kwargs
+                chosen, _ = applied_items(batch, (constants if self._chain else kwargs)["p"])
+                some = None if chosen is None else np.array(chosen, dtype=np.bool_)
+            drawn: Any = None
             if kernel.draws:
                 drawn = streams_of_batch(kernel, batch, kernel.operations(batch))
             kernels.append(fixed_kernel(kernel, batch))
             n_links = len(getattr(kernel, "kernels", (kernel,)))
             streams.extend(drawn if isinstance(drawn, list) else [drawn] * n_links)
+            applied.extend([some] * n_links)
         whole = chain(*kernels)
         if self._is_constant and self._chain is None and len(whole.kernels) == len(self.members):
             self._chain = whole
-        sources = [component_of(batch, name) for name in self.src]
-        return whole.run_batch(*sources, name=self.dst, batch=batch, streams=streams)
+        options: dict[str, Any] = {"name": self.dst, "batch": batch, "streams": streams}
+        if any(some is not None for some in applied):
+            options["applied"] = applied
+        picked = batch.preloaded_rows(self.src[0]) if len(self.src) == 1 else None
+        if picked is not None:
+            column, options["rows"] = picked
+            return whole.run_batch(column, **options)
+        return whole.run_batch(*(component_of(batch, name) for name in self.src), **options)
 
     def _one_by_one(self, batch: Any, scope: Scope, computed: list[Any]) -> Any:
         """Carry out the steps as if they had not been joined."""

@@ -7,9 +7,10 @@ The rule. Steps form a group when they follow one another and
   components;
 - all of them write the same one component, and all but the first read nothing else than that
   component: the first may read another one, or several;
-- each is carried out for all items of every batch: no chance, no repetition, no `p`; none limits
-  `n_workers` or `timeout`, takes `init` or `post` or the batches of joined pipelines, or is a list
-  of sources;
+- each is carried out for every batch: no chance, no repetition; none limits `n_workers` or
+  `timeout`, takes `init` or `post` or the batches of joined pipelines, or is a list of sources. A
+  step with `p` is passed by the items that are not drawn, so its kernel has to keep dtype and
+  shape: if one does not, the steps are carried out one by one;
 - no argument of a step after the first can see what the steps before it have made or done: no
   expression with `B`, `L`, `M`, `W` or `F`. Others are computed at once for all steps, in their
   order, each under the path of its step, so that random numbers stay the same.
@@ -116,7 +117,6 @@ def _of_apply_parallel(step: Step, cls: Any) -> NativeStep | None:
         and not options.get("requires_rng")
         and (options.get("init") in (None, False) or options.get("init") == "data")
         and options.get("post") in (None, "_assemble")
-        and (options.get("p") is None or (type(options["p"]) is int and options["p"] == 1))
         and not isinstance(options.get("target"), NamedExpression)
         and _is_plain(cls, Batch)
     )

@@ -196,10 +196,15 @@ impl<'a> Memory<'a> {
 
     /// Whether both may share a byte: their extents meet.
     pub(super) fn overlaps(&self, other: &Self, n_items: usize) -> bool {
-        if self.is_empty(n_items) || other.is_empty(n_items) {
+        self.overlaps_items(n_items, other, n_items)
+    }
+
+    /// The same for different numbers of items.
+    pub(super) fn overlaps_items(&self, n_items: usize, other: &Self, n_others: usize) -> bool {
+        if self.is_empty(n_items) || other.is_empty(n_others) {
             return false;
         }
-        match (self.extent(n_items), other.extent(n_items)) {
+        match (self.extent(n_items), other.extent(n_others)) {
             (Some(ours), Some(theirs)) => ours.0 < theirs.1 && theirs.0 < ours.1,
             _ => true,
         }

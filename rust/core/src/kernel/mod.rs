@@ -10,8 +10,10 @@ mod definition;
 mod layout;
 mod library;
 mod memory;
+mod pass;
 mod plan;
 mod run;
+mod scratch;
 mod signature;
 mod table;
 
