@@ -1,5 +1,5 @@
 //! Gathers the kernel SDK with the crates that it needs: what a user's kernels are built against
-//! without a network. It lies in `OUT_DIR/sources`, where maturin takes it from into the wheel.
+//! without a network. It lies in `OUT_DIR/sdk`, where maturin takes it from into the wheel.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,34 +24,34 @@ const LEFT_OUT: [&str; 10] = [
     ".cargo_vcs_info.json",
 ];
 
-/// Write `OUT_DIR/sources`: our crates in a workspace of their own, and `vendor`.
+/// Write `OUT_DIR/sdk`: our crates in a workspace of their own, and `vendor`.
 pub fn gather() -> io::Result<()> {
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("../..");
-    let sources = PathBuf::from(variable("OUT_DIR")?).join("sources");
-    if sources.exists() {
-        fs::remove_dir_all(&sources)?;
+    let sdk = PathBuf::from(variable("OUT_DIR")?).join("sdk");
+    if sdk.exists() {
+        fs::remove_dir_all(&sdk)?;
     }
-    fs::create_dir_all(&sources)?;
+    fs::create_dir_all(&sdk)?;
     for name in OURS {
         let from = root.join("rust").join(name);
         println!("cargo::rerun-if-changed={}", from.display());
-        copy(&from, &sources.join(name))?;
+        copy(&from, &sdk.join(name))?;
     }
     for name in ["Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", root.join(name).display());
     }
     println!("cargo::rerun-if-changed=build/sdk.rs");
     let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
-    fs::write(sources.join("Cargo.toml"), workspace(&manifest))?;
+    fs::write(sdk.join("Cargo.toml"), workspace(&manifest))?;
     // Cargo strikes out of it what the SDK does not need, and keeps the versions of the rest.
-    fs::copy(root.join("Cargo.lock"), sources.join("Cargo.lock"))?;
+    fs::copy(root.join("Cargo.lock"), sdk.join("Cargo.lock"))?;
 
-    if let Err(error) = vendor(&sources) {
+    if let Err(error) = vendor(&sdk) {
         // As when a crate of another platform was never fetched and there is no network now: not
         // a reason to have no package at all.
         let reason = error.to_string().replace('\n', " ");
         println!("cargo::warning=users' kernels will need a network to be built: {reason}");
-        fs::remove_dir_all(sources.join("vendor")).or_else(|error| match error.kind() {
+        fs::remove_dir_all(sdk.join("vendor")).or_else(|error| match error.kind() {
             io::ErrorKind::NotFound => Ok(()),
             _ => Err(error),
         })?;
@@ -60,15 +60,15 @@ pub fn gather() -> io::Result<()> {
 }
 
 /// Write `vendor`: the crates that ours need, as a folder that Cargo takes for a registry.
-fn vendor(sources: &Path) -> io::Result<()> {
-    let every = packages(sources, None)?;
-    let built = packages(sources, Some(&variable("TARGET")?))?;
-    let checksums = checksums(&fs::read_to_string(sources.join("Cargo.lock"))?);
+fn vendor(sdk: &Path) -> io::Result<()> {
+    let every = packages(sdk, None)?;
+    let built = packages(sdk, Some(&variable("TARGET")?))?;
+    let checksums = checksums(&fs::read_to_string(sdk.join("Cargo.lock"))?);
     for (name, folder) in &every {
         let Some(checksum) = checksums.get(name) else {
             continue; // one of ours
         };
-        let to = sources.join("vendor").join(name);
+        let to = sdk.join("vendor").join(name);
         if built.contains_key(name) {
             copy(folder, &to)?;
         } else {
