@@ -206,8 +206,13 @@ def test_a_tuple_of_components_is_refused(make):
 
 
 def test_a_wrong_argument_shows_the_signature(make):
-    with pytest.raises(TypeError, match=r"flip: got an unexpected.*flip\(mode: str = 'lr'"):
+    with pytest.raises(TypeError, match=r"flip: got an unexpected.*flip\(mode='lr', \*, src"):
         make().flip(way="up")
+
+
+def test_an_expression_outside_of_a_pipeline_is_said(make):
+    with pytest.raises(TypeError, match=r"rotate: angle=R\('uniform', 0, 9\) is evaluated by pipe"):
+        make().rotate(R("uniform", 0, 9))
 
 
 def test_values_for_each_item(make):
@@ -326,6 +331,11 @@ def test_a_failure_names_the_item_and_the_parameter(make):
         ("scale", (0,), "factor has to be above 0"),
         ("scale", (float("nan"),), "factor has to be above 0"),
         ("rotate", (float("nan"),), "angle has to be a finite number"),
+        (
+            "rotate",
+            ([1, 2],),
+            "angle has to be a finite number (one for each item goes into P(...))",
+        ),
         ("rotate", ("up",), "angle has to be a finite number"),
         ("rotate", (5, "lanczos"), "interpolation has to be one of 'nearest', 'bilinear'"),
         ("rotate", (5, 0, False, (1,)), "center has to be a row and a column"),
@@ -348,9 +358,9 @@ def test_a_failure_names_the_item_and_the_parameter(make):
         ("clip", ((1, 2), 9), "low has to be a number, or one for each of 3"),
         ("multiply", ("2",), "multiplier has to be a number"),
         ("add", ((1, 2),), "term has to be a number, or one for each of 3"),
-        ("additive_noise", (-1,), "noise has to be a standard deviation"),
+        ("additive_noise", (-1,), "noise has to be a finite number of at least 0; got -1"),
         ("additive_noise", (lambda size: 0,), "noise has to be a number, a distribution"),
-        ("salt", (2,), "p_noise has to be a probability"),
+        ("salt", (2,), "p_noise has to be a finite number from 0 to 1; got 2"),
         ("salt", (0.5, 300), "color=300 does not fit uint8"),
         ("salt", (0.5, 3, 0), "size has to be whole numbers, at least 1"),
         ("cutout", ("center", 0, 0), "shape has to be whole numbers"),

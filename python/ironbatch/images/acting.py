@@ -25,6 +25,7 @@ from ironbatch.actions.policy import policy_of
 from ironbatch.batch.batch import Batch
 from ironbatch.images.boxes import is_random
 from ironbatch.images.pixels import as_array, is_pillow
+from ironbatch.namedexpr.base import NamedExpression
 from ironbatch.namedexpr.per_item import PerItem
 
 if TYPE_CHECKING:
@@ -157,6 +158,12 @@ class _Call:
         except TypeError as error:
             raise TypeError(f"{method.__name__}: {error}; call it as {self._text}") from None
         self.args, self.kwargs = bound.args[2:], bound.kwargs
+        for name, value in bound.arguments.items():
+            if isinstance(value, NamedExpression) and not has_item_values(value):
+                raise TypeError(
+                    f"{method.__name__}: {name}={value!r} is evaluated by pipelines; outside of "
+                    f"one give a value for all items, or P(...) with one for each"
+                )
         if any(map(has_item_values, (*self.args, *self.kwargs.values()))):
             # Evaluated once, for all components.
             fixed, self.kwargs = fixed_values(self.args, self.kwargs, batch)
@@ -164,9 +171,9 @@ class _Call:
 
     @property
     def _text(self) -> str:
-        signature = _signature(self.method)
-        shown = signature.replace(parameters=list(signature.parameters.values())[1:])
-        return f"{self.method.__name__}{shown}"
+        parameters = list(_signature(self.method).parameters.values())[1:]
+        bare = [one.replace(annotation=one.empty) for one in parameters]
+        return f"{self.method.__name__}{inspect.Signature(bare)}"
 
     @cached_property
     def pairs(self) -> list[tuple[Any, Any]]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironbatch.extras import need
+from ironbatch.images.pixels import number_of
 
 __all__ = ["elastic_places", "rotated_places", "transformed_places"]
 
@@ -89,9 +90,7 @@ def rotated_places(
     ValueError
         If the angle is no finite number, or the centre not two.
     """
-    number = isinstance(angle, int | float | np.integer | np.floating)
-    if not number or not math.isfinite(angle):
-        raise ValueError(f"angle has to be a finite number, got {angle!r}")
+    angle = number_of(angle, "angle")
     middle = (shape[0] - 1) / 2, (shape[1] - 1) / 2
     if center is not None:
         given = np.asarray(center)
@@ -151,13 +150,7 @@ def elastic_places(
     ValueError
         If `alpha` is not finite, or `sigma` negative.
     """
-    for name, value, least in (("alpha", alpha, -math.inf), ("sigma", sigma, 0)):
-        number = isinstance(value, int | float | np.integer | np.floating)
-        if not number or not math.isfinite(value) or value < least:
-            raise ValueError(
-                f"{name} has to be a finite number{' of at least 0' if least == 0 else ''}, got "
-                f"{value!r}"
-            )
+    alpha, sigma = number_of(alpha, "alpha"), number_of(sigma, "sigma", least=0)
     ndimage = need("scipy.ndimage", extra="images", what="elastic_transform")
     options = {"mode": "constant", "cval": 0.0, **options}
     size = shape[:2]

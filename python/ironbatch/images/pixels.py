@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +20,7 @@ __all__ = [
     "converted",
     "dtype_range",
     "is_pillow",
+    "number_of",
     "pair",
     "pillow",
     "through_pillow",
@@ -145,6 +147,24 @@ def converted(values: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
         low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
         return np.asarray(np.clip(values, low, high).astype(dtype))
     return values.astype(dtype)
+
+
+def number_of(value: Any, name: str, *, least: float = -math.inf, most: float = math.inf) -> float:
+    """Give a finite number within bounds.
+
+    Raises
+    ------
+    ValueError
+        If it is none; with the name of the parameter.
+    """
+    is_number = isinstance(value, int | float | np.integer | np.floating)
+    if is_number and math.isfinite(value) and least <= value <= most:
+        return float(value)
+    bounds = f" from {least} to {most}" if math.isfinite(most) else ""
+    if not bounds and math.isfinite(least):
+        bounds = f" of at least {least}"
+    several = " (one for each item goes into P(...))" if np.ndim(value) else ""
+    raise ValueError(f"{name} has to be a finite number{bounds}{several}; got {value!r}")
 
 
 def pair(value: Any, name: str) -> tuple[Any, Any]:

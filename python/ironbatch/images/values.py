@@ -18,6 +18,7 @@ from ironbatch.images.pixels import (
     colour,
     converted,
     dtype_range,
+    number_of,
     pillow,
     through_pillow,
     whole_numbers,
@@ -182,10 +183,8 @@ class Pixels(ImageActions):
             Rows and columns of a grain, or a function that gives them.
         """
         made = as_image(image).copy()
-        number = isinstance(p_noise, int | float | np.integer | np.floating)
-        if not number or not 0 <= p_noise <= 1:
-            raise ValueError(f"p_noise has to be a probability, got {p_noise!r}")
-        mask = rng.random(made.shape[:2]) < p_noise
+        share = number_of(p_noise, "p_noise", least=0, most=1)
+        mask = rng.random(made.shape[:2]) < share
         if not callable(size):
             grain = shape_of(size, "size")
             if grain == (1, 1) and not callable(color):
@@ -349,8 +348,4 @@ def _noise(
 ) -> NDArray[Any]:
     if callable(noise):
         return np.asarray(draw(noise, rng, "noise", size=image.shape))
-    if not isinstance(noise, int | float | np.integer | np.floating) or not noise >= 0:
-        raise ValueError(
-            f"noise has to be a standard deviation of at least 0, or a distribution; got {noise!r}"
-        )
-    return rng.normal(middle, noise, image.shape)
+    return rng.normal(middle, number_of(noise, "noise", least=0), image.shape)
