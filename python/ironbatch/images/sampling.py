@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -70,63 +70,64 @@ def sample(
     rows, columns : ndarray of float64
         Where, of one shape; the centre of the first pixel is at (0, 0).
     interpolation : {'nearest', 'bilinear', 'bicubic'}
-        Bicubic is that of R. G. Keys with ``a = -0.5``.
+        Bicubic is that of R. G. Keys with ``a = -0.75``, as `kernels.affine` has it.
     border : {'constant', 'edge', 'reflect', 'wrap'}
         What lies outside: `fill`, the nearest pixel, the image mirrored at its edge pixels, or the
-        image again.
+        image again. It is part of what is blended.
     fill : number or sequence of numbers
-        For 'constant', one for each channel. Places further than half a pixel outside get it.
+        For 'constant', one for each channel.
 
     Returns
     -------
     ndarray
         Of the shape of `rows`, with the channels and dtype of the image.
     """
-    height, width = image.shape[:2]
+    height, width, *channels = image.shape
     if border not in BORDERS:
         raise ValueError(f"border has to be one of {', '.join(BORDERS)}, got {border!r}")
     if not height or not width:
         raise ValueError(f"the image of shape {image.shape} has no pixels")
-    inside = (rows >= -0.5) & (rows < height - 0.5) & (columns >= -0.5) & (columns < width - 0.5)
+    reach, kernel = _FILTERS[interpolation]
+    rows, columns = np.broadcast_arrays(rows, columns)
+    # Pixels one after the other, with one more behind them that stands for all outside.
+    pixels = image.reshape(height * width, -1)
     if border == "constant":
-        # Far outside nothing is looked at: what is written there is the fill.
-        rows, columns = np.where(inside, rows, 0.0), np.where(inside, columns, 0.0)
+        outside = np.empty((1, *channels), image.dtype)
+        outside[...] = colour(fill, image, "fill")
+        pixels = np.concatenate([pixels, outside.reshape(1, -1)])
+
+    def index_of(row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.int64]:
+        place: NDArray[np.int64] = _inside(row, height, border) * width + _inside(column, width, border)
+        if border == "constant":
+            is_inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+            return np.where(is_inside, place, height * width)
+        return place
+
     if interpolation == "nearest":
-        made = image[
-            _wrapped(np.floor(rows + 0.5).astype(np.int64), height, border),
-            _wrapped(np.floor(columns + 0.5).astype(np.int64), width, border),
-        ]
-    else:
-        made = converted(_weighted(image, rows, columns, interpolation, border), image.dtype)
-    if border == "constant":
-        made[~inside] = colour(fill, image, "fill")
-    return made
+        index = index_of(*(np.floor(one + 0.5).astype(np.int64) for one in (rows, columns)))
+        return pixels[index].reshape(*rows.shape, *channels)
 
-
-def _weighted(
-    image: NDArray[Any],
-    rows: NDArray[np.float64],
-    columns: NDArray[np.float64],
-    interpolation: str,
-    border: str,
-) -> NDArray[Any]:
-    height, width = image.shape[:2]
-    precision = np.float32 if image.dtype in (np.uint8, np.float16) else np.float64
-    kernel, reach = (_linear, 1) if interpolation == "bilinear" else (_cubic, 2)
-    first_row, first_column = np.floor(rows), np.floor(columns)
-    total = np.zeros((*rows.shape, *image.shape[2:]), precision)
-    for down in range(1 - reach, reach + 1):
-        row = first_row + down
-        row_weight = kernel(rows - row)
-        row_index = _wrapped(row.astype(np.int64), height, border)
-        for right in range(1 - reach, reach + 1):
-            column = first_column + right
-            weight = (row_weight * kernel(columns - column)).astype(precision)
-            if image.ndim == 3:
-                weight = weight[..., np.newaxis]
-            column_index = _wrapped(column.astype(np.int64), width, border)
-            total += weight * image[row_index, column_index]
-    return total
+    precision: Any = np.float32 if image.dtype in (np.uint8, np.float16) else np.float64
+    # One plane after the other: long runs are added much faster than the channels of a pixel.
+    planes = np.ascontiguousarray(pixels.T, dtype=precision)
+    total = np.zeros((len(planes), *rows.shape), precision)
+    first_row, first_column = np.floor(rows).astype(np.int64), np.floor(columns).astype(np.int64)
+    steps = range(1 - reach, reach + 1)
+    across = [kernel(columns - (first_column + step)).astype(precision) for step in steps]
+    for down in steps:
+        weight_down = kernel(rows - (first_row + down)).astype(precision)
+        for right, weight_across in zip(steps, across, strict=True):
+            weight = weight_down * weight_across
+            index = index_of(first_row + down, first_column + right)
+            for plane, sums in zip(planes, total, strict=True):
+                part = np.take(plane, index)
+                if image.dtype.kind == "f":
+                    # What has no weight does not count, NaN neither.
+                    part[weight == 0] = 0
+                part *= weight
+                sums += part
+    made = np.moveaxis(total, 0, -1).reshape(*rows.shape, *channels)
+    return converted(made, image.dtype)
 
 
 def _linear(distance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -134,14 +135,21 @@ def _linear(distance: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    a = -0.5
+    a = -0.75
     x = np.abs(distance)
     near = ((a + 2) * x - (a + 3)) * x * x + 1
     far = ((x - 5) * x + 8) * x * a - 4 * a
     return np.where(x < 1, near, np.where(x < 2, far, 0.0))
 
 
-def _wrapped(index: NDArray[np.int64], length: int, border: str) -> NDArray[np.int64]:
+_FILTERS: dict[str, tuple[int, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = {
+    "nearest": (1, _linear),
+    "bilinear": (1, _linear),
+    "bicubic": (2, _cubic),
+}
+
+
+def _inside(index: NDArray[np.int64], length: int, border: str) -> NDArray[np.int64]:
     """Give the pixels that stand for those outside."""
     if border == "wrap":
         return index % length
