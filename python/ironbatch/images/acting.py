@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, update_wrapper
+from functools import update_wrapper
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,48 +19,31 @@ from ironbatch import components as columns
 from ironbatch.actions.action import action
 from ironbatch.actions.apply_parallel import as_action
 from ironbatch.actions.arguments import has_item_values
-from ironbatch.actions.item_random import draw_applied
+from ironbatch.actions.item_random import applied_items
 from ironbatch.actions.native import fixed_values
 from ironbatch.actions.policy import policy_of
 from ironbatch.batch.batch import Batch
 from ironbatch.images.boxes import is_random
+from ironbatch.images.natively import Images
 from ironbatch.images.pixels import as_array, is_pillow
 from ironbatch.namedexpr.base import NamedExpression
-from ironbatch.namedexpr.per_item import PerItem
 
 if TYPE_CHECKING:
-    from ironbatch.components import Component
     from ironbatch.kernels import BoundKernel, KernelChain
 
-__all__ = ["ImageActions", "NativeWay", "image_action", "per_item"]
+__all__ = ["ImageAction", "ImageActions", "NativeWay", "image_action"]
 
-#: Makes a kernel from the batch, the component, its name and the arguments; None where none does
-#: the same.
-NativeWay = Callable[
-    [Batch, "Component", Any, Mapping[str, Any]], "BoundKernel | KernelChain | None"
-]
+#: Makes a kernel from what is known of the images and the arguments; None where none does the same.
+NativeWay = Callable[[Images, Mapping[str, Any]], "BoundKernel | KernelChain | None"]
 
-_OPTIONS = (
-    "src",
-    "dst",
-    "p",
-    "init",
-    "post",
-    "target",
-    "n_workers",
-    "timeout",
-    "debug",
-    "rng_seeds",
-    "on_error",
-    "max_failures",
-    "retries",
-    "backoff",
-    "retry_on",
-)
-_SETTINGS = _OPTIONS[-5:]
+_PLACES = ("src", "dst", "p")
+_SETTINGS = ("on_error", "max_failures", "retries", "backoff", "retry_on")
+#: Those with which the Python function runs, whatever kernels there are.
+_IN_PYTHON = ("target", "init", "post", "rng_seeds", "debug")
+#: Keywords that are not the method's own.
+_OPTIONS = (*_PLACES, *_IN_PYTHON, *_SETTINGS, "n_workers", "timeout")
 #: Parameters of a method that the call of the action does not give.
 _FROM_OUTSIDE = ("src", "dst", "rng")
-_KERNEL_DTYPES = frozenset(map(np.dtype, ("u1", "i2", "u2", "f4", "f8")))
 
 
 def image_action(
@@ -90,20 +73,20 @@ class ImageActions(Batch):
 
     @classmethod
     def _install(cls, name: str, method: Callable[..., Any], marked: Mapping[str, Any]) -> None:
-        how = getattr(method, "image_action", None)
-        if how is None:
+        if not hasattr(method, "image_action"):
             super()._install(name, method, marked)
             return
         setattr(cls, f"_{name}_", method)
-        general = as_action(method, marked)
+        own = ImageAction(method, *method.image_action)
 
         def act(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-            return _Call(self, method, general, how, args, kwargs).run()
+            return own.run(self, args, kwargs)
 
         update_wrapper(act, method)
         act.__dict__.pop("apply_kwargs", None)
         act.__dict__.pop("image_action", None)
-        act.__signature__ = _signature(method)  # type: ignore[attr-defined]
+        act.__signature__ = own.signature  # type: ignore[attr-defined]
+        act.native_way = own  # type: ignore[attr-defined]
         setattr(cls, name, action(act))
 
     def _pixels_of(self, names: Sequence[Any]) -> None:
@@ -115,6 +98,159 @@ class ImageActions(Batch):
                 if any(map(is_pillow, items)):
                     made = [as_array(item) if is_pillow(item) else item for item in items]
                     self.store(str(name), columns.assemble(made, name=str(name)))
+
+
+class ImageAction:
+    """What an action on images does.
+
+    Parameters
+    ----------
+    method : callable
+        Processes one image.
+    native, draws
+        As for `image_action`.
+    """
+
+    def __init__(
+        self, method: Callable[..., Any], native: NativeWay | None, draws: bool | str
+    ) -> None:
+        self.name = method.__name__
+        self.native = native
+        self.draws = draws
+        self.in_python = as_action(method, {})
+        self._of_method = inspect.signature(method)
+        self.signature = _signature(method)
+
+    def run(self, batch: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run the kernel, or the function of one image."""
+        options = {name: kwargs.pop(name) for name in _OPTIONS if name in kwargs}
+        bound = self._bound(args, kwargs)
+        args, kwargs = bound.args[2:], bound.kwargs
+        if any(map(has_item_values, (*args, *kwargs.values()))):
+            # Evaluated once, for all components.
+            fixed, kwargs = fixed_values(args, kwargs, batch)
+            args = tuple(fixed)
+        values = self._values(args, kwargs)
+        pairs = self._pairs(batch, options)
+        batch._pixels_of([source for source, _ in pairs])
+        kernels = self._kernels(batch, pairs, values, options)
+        if kernels is not None:
+            return _run_kernels(batch, pairs, kernels, options)
+        if self._is_drawing(values):
+            options["requires_rng"] = True
+        return self.in_python(batch, *args, **kwargs, **options)
+
+    def kernel_for(
+        self, cls: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[Any, str, str] | None:
+        """Give a kernel for images that are not there yet, what it reads and what it writes.
+
+        Parameters
+        ----------
+        cls : type
+            Class of the batch.
+        args, kwargs
+            What the action is called with. What has a value for each item need not be evaluated.
+
+        Returns
+        -------
+        tuple or None
+            None if it takes the images to tell, or no kernel does the same.
+        """
+        if self.native is None or any(name in kwargs for name in _OPTIONS if name not in _PLACES):
+            return None
+        options = {name: kwargs[name] for name in _PLACES if name in kwargs}
+        own = {name: value for name, value in kwargs.items() if name not in _PLACES}
+        try:
+            ((src, dst),) = self._pairs(cls, options)
+            kernel = self.native(Images(src), self._values(args, own))
+        except (TypeError, ValueError):
+            return None
+        if kernel is None or not isinstance(src, str) or not isinstance(dst, str):
+            return None
+        return kernel, src, dst
+
+    def takes(self, component: Any) -> bool:
+        """Tell whether a component has images that kernels take."""
+        return Images("", None, component).are_numeric
+
+    def _bound(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
+        try:
+            bound = self._of_method.bind(None, None, *args, **kwargs)
+        except TypeError as error:
+            parameters = list(self.signature.parameters.values())[1:]
+            bare = [one.replace(annotation=one.empty) for one in parameters]
+            text = f"{self.name}{inspect.Signature(bare)}"
+            raise TypeError(f"{self.name}: {error}; call it as {text}") from None
+        for name, value in bound.arguments.items():
+            if isinstance(value, NamedExpression) and not has_item_values(value):
+                raise TypeError(
+                    f"{self.name}: {name}={value!r} is evaluated by pipelines; outside of one give "
+                    "a value for all items, or P(...) with one for each"
+                )
+        return bound
+
+    def _values(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        bound = self._of_method.bind(None, None, *args, **kwargs)
+        bound.apply_defaults()
+        return dict(bound.arguments)
+
+    def _pairs(self, owner: Any, options: Mapping[str, Any]) -> list[tuple[Any, Any]]:
+        """Give each source with its destination."""
+        defaults = owner.apply_defaults or {}
+        src, dst = options.get("src"), options.get("dst")
+        if src is None:
+            src = defaults.get("src", "images")
+            dst = defaults.get("dst") if dst is None else dst
+        if isinstance(src, tuple):
+            raise TypeError(
+                f"{self.name} takes one image: for several components give src= a list, "
+                f"{list(src)!r}"
+            )
+        dst = src if dst is None else dst
+        if not isinstance(src, list):
+            return [(src, dst)]
+        if not isinstance(dst, list) or len(dst) != len(src):
+            raise ValueError(f"src and dst must be lists of equal length, got {src!r} and {dst!r}")
+        return list(zip(src, dst, strict=True))
+
+    def _is_drawing(self, values: Mapping[str, Any]) -> bool:
+        if isinstance(self.draws, bool):
+            return self.draws
+        value = values[self.draws]
+        return any(map(is_random, value)) if has_item_values(value) else is_random(value)
+
+    def _kernels(
+        self,
+        batch: Any,
+        pairs: Sequence[tuple[Any, Any]],
+        values: Mapping[str, Any],
+        options: Mapping[str, Any],
+    ) -> list[Any] | None:
+        """Give a kernel for each source; None if functions of one image have to do it."""
+        if self.native is None or any(options.get(name) is not None for name in _IN_PYTHON):
+            return None
+        if len(pairs) > 1:
+            settings = {name: options[name] for name in _SETTINGS if name in options}
+            policy = policy_of(batch, settings)
+            # With items that leave the batch half way, one call has to know of all components.
+            if policy.kind != "raise" or policy.retries:
+                return None
+        found = []
+        for source, _ in pairs:
+            component: Any = getattr(batch, source, None) if isinstance(source, str) else None
+            images = Images(source, batch, component)
+            if not images.are_numeric:
+                return None
+            try:
+                kernel = self.native(images, values)
+            except (TypeError, ValueError):
+                # The function of one image says what is wrong, and with which item.
+                return None
+            if kernel is None:
+                return None
+            found.append(kernel)
+        return found
 
 
 def _signature(method: Callable[..., Any]) -> inspect.Signature:
@@ -131,149 +267,18 @@ def _signature(method: Callable[..., Any]) -> inspect.Signature:
     return inspect.Signature([*own, *options, *rest])
 
 
-def per_item(values: Sequence[Any], batch: Batch) -> PerItem:
-    """Give a kernel one value for each item."""
-    return PerItem(list(values), n=len(batch), index=batch.index)
-
-
-class _Call:
-    """One call of an action on images."""
-
-    def __init__(
-        self,
-        batch: Any,
-        method: Callable[..., Any],
-        general: Callable[..., Any],
-        how: tuple[NativeWay | None, bool | str],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> None:
-        self.batch = batch
-        self.method = method
-        self.general = general
-        self.native, self.draws = how
-        self.options = {name: kwargs.pop(name) for name in _OPTIONS if name in kwargs}
-        try:
-            bound = inspect.signature(method).bind(batch, None, *args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{method.__name__}: {error}; call it as {self._text}") from None
-        self.args, self.kwargs = bound.args[2:], bound.kwargs
-        for name, value in bound.arguments.items():
-            if isinstance(value, NamedExpression) and not has_item_values(value):
-                raise TypeError(
-                    f"{method.__name__}: {name}={value!r} is evaluated by pipelines; outside of "
-                    f"one give a value for all items, or P(...) with one for each"
-                )
-        if any(map(has_item_values, (*self.args, *self.kwargs.values()))):
-            # Evaluated once, for all components.
-            fixed, self.kwargs = fixed_values(self.args, self.kwargs, batch)
-            self.args = tuple(fixed)
-
-    @property
-    def _text(self) -> str:
-        parameters = list(_signature(self.method).parameters.values())[1:]
-        bare = [one.replace(annotation=one.empty) for one in parameters]
-        return f"{self.method.__name__}{inspect.Signature(bare)}"
-
-    @cached_property
-    def pairs(self) -> list[tuple[Any, Any]]:
-        """Each source with its destination."""
-        defaults = self.batch.apply_defaults or {}
-        src = self.options.get("src")
-        src = defaults.get("src", "images") if src is None else src
-        dst = self.options.get("dst")
-        if dst is None and "src" not in self.options:
-            dst = defaults.get("dst")
-        if isinstance(src, tuple):
-            raise TypeError(
-                f"{self.method.__name__} takes one image: for several components give src= a list, "
-                f"{list(src)!r}"
-            )
-        if not isinstance(src, list):
-            return [(src, dst)]
-        return [(one, None) for one in src] if dst is None else list(zip(src, dst, strict=True))
-
-    def run(self) -> Any:
-        """Run the kernel, or the function."""
-        batch = self.batch
-        batch._pixels_of([source for source, _ in self.pairs])
-        kernels = self._kernels()
-        if kernels is None:
-            if self._is_drawing():
-                self.options.setdefault("requires_rng", True)
-            return self.general(batch, *self.args, **self.kwargs, **self.options)
-        given = {name: one for name, one in self.options.items() if name not in ("src", "dst")}
-        if kernels[0].draws:
-            # One call, so that all components draw the same: none of these kernels depends on one.
-            sources = [source for source, _ in self.pairs]
-            names = [source if target is None else target for source, target in self.pairs]
-            batch.apply_parallel(kernels[0], src=sources, dst=names, **given)
-            return batch
-        p = given.get("p")
-        if len(self.pairs) > 1 and (isinstance(p, float) or has_item_values(p)):
-            # For all components the same items.
-            given["p"] = _chosen(p, batch)
-        for (source, target), kernel in zip(self.pairs, kernels, strict=True):
-            batch.apply_parallel(kernel, src=source, dst=target, **given)
+def _run_kernels(
+    batch: Any, pairs: Sequence[tuple[Any, Any]], kernels: Sequence[Any], options: Mapping[str, Any]
+) -> Any:
+    given = {name: one for name, one in options.items() if name not in ("src", "dst")}
+    if kernels[0].draws:
+        # One call, so that all components draw the same: none of these kernels depends on one.
+        sources, targets = (list(names) for names in zip(*pairs, strict=True))
+        batch.apply_parallel(kernels[0], src=sources, dst=targets, **given)
         return batch
-
-    def _values(self) -> dict[str, Any]:
-        bound = inspect.signature(self.method).bind(self.batch, None, *self.args, **self.kwargs)
-        bound.apply_defaults()
-        return dict(bound.arguments)
-
-    def _is_drawing(self) -> bool:
-        if isinstance(self.draws, bool):
-            return self.draws
-        value = self._values()[self.draws]
-        return any(map(is_random, value)) if has_item_values(value) else is_random(value)
-
-    def _kernels(self) -> list[Any] | None:
-        """Give a kernel for each source; None if functions of one image have to do it."""
-        options, batch = self.options, self.batch
-        if self.native is None or any(
-            options.get(name) is not None
-            for name in ("target", "init", "post", "rng_seeds", "debug")
-        ):
-            return None
-        if len(self.pairs) > 1:
-            settings = {name: options[name] for name in _SETTINGS if name in options}
-            policy = policy_of(batch, settings)
-            # With items that leave the batch half way, one call has to know of all components.
-            if policy.kind != "raise" or policy.retries:
-                return None
-        values = self._values()
-        found = []
-        for source, _ in self.pairs:
-            component: Any = getattr(batch, source, None) if isinstance(source, str) else None
-            if not _is_numeric(component):
-                return None
-            try:
-                kernel = self.native(batch, component, source, values)
-            except (TypeError, ValueError):
-                # The function of one image says what is wrong, and with which item.
-                return None
-            if kernel is None:
-                return None
-            found.append(kernel)
-        return found
-
-
-def _chosen(p: Any, batch: Any) -> Any:
-    """Say for each item whether it is changed."""
-    if has_item_values(p):
-        return list(p.item_values(batch, len(batch)))
-    if not 0 <= p <= 1:
-        raise ValueError(f"p must be between 0 and 1, got {p}")
-    return draw_applied(batch, batch.next_operation(), p)
-
-
-def _is_numeric(component: Any) -> bool:
-    """Whether kernels take the pixels of a component, and its items are images."""
-    if isinstance(component, columns.Ragged):
-        return component.dtype in _KERNEL_DTYPES and component.shapes.shape[1] in (2, 3)
-    return (
-        isinstance(component, np.ndarray)
-        and component.dtype in _KERNEL_DTYPES
-        and component.ndim in (3, 4)
-    )
+    if len(pairs) > 1 and given.get("p") is not None:
+        # For all components the same items.
+        given["p"], _ = applied_items(batch, given["p"])
+    for (source, target), kernel in zip(pairs, kernels, strict=True):
+        batch.apply_parallel(kernel, src=source, dst=target, **given)
+    return batch

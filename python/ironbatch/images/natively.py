@@ -1,13 +1,17 @@
 """Kernels that do what actions on images do, for all items at once.
 
-Each function gets the batch, the component, its name and the arguments of the action, in which a
-value may be one for each item. It gives None where no kernel does the same; what it raises makes
-the function of one image run, which says what is wrong with which item.
+Each function gets what is known of the images, and the arguments of the action, in which a value
+may be one for each item. It gives None where no kernel does the same; what it raises makes the
+function of one image run, which says what is wrong with which item.
+
+In a pipeline, actions that follow one another run in one pass over the items. Then nobody knows the
+images that an action gets before the pass: only what does not depend on their shape is done so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,20 +20,81 @@ from numpy.typing import NDArray
 from ironbatch import components as columns
 from ironbatch import kernels
 from ironbatch.actions.arguments import has_item_values
-from ironbatch.images.acting import per_item
 from ironbatch.images.boxes import place_of, scaled_size, shape_of, sides_of, size_of
 from ironbatch.images.pixels import colour, dtype_range
 from ironbatch.images.sampling import interpolation_for
+from ironbatch.namedexpr.per_item import PerItem
 
-__all__ = ["add", "clip", "crop", "flip", "invert", "multiply", "pad", "patches", "resize", "scale"]
+__all__ = [
+    "Images",
+    "add",
+    "clip",
+    "crop",
+    "flip",
+    "invert",
+    "multiply",
+    "pad",
+    "patches",
+    "resize",
+    "scale",
+]
 
 Values = Mapping[str, Any]
 
+_DTYPES = frozenset(map(np.dtype, ("u1", "i2", "u2", "f4", "f8")))
 
-def crop(batch: Any, component: Any, src: Any, values: Values) -> Any:
+
+@dataclass(frozen=True)
+class Images:
+    """What is known of the images of a component.
+
+    Attributes
+    ----------
+    src : str
+        Name of the component.
+    batch : Batch, optional
+        The batch; None if the images are yet to be made.
+    component : component, optional
+        The images; None likewise.
+    """
+
+    src: str
+    batch: Any = None
+    component: Any = None
+
+    @property
+    def are_numeric(self) -> bool:
+        """Whether kernels take the pixels, and items are images."""
+        component = self.component
+        if isinstance(component, columns.Ragged):
+            return component.dtype in _DTYPES and component.shapes.shape[1] in (2, 3)
+        return (
+            isinstance(component, np.ndarray)
+            and component.dtype in _DTYPES
+            and component.ndim in (3, 4)
+        )
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The shape of each image."""
+        if isinstance(self.component, columns.Ragged):
+            return list(map(tuple, self.component.shapes.tolist()))
+        return [self.component.shape[1:]] * len(self.component)
+
+    def per_item(self, values: Sequence[Any]) -> Any:
+        """Give a kernel one value for all items if they are alike, else one for each."""
+        first = values[0]
+        if all(one == first for one in values):
+            return first
+        return PerItem(list(values), n=len(self.batch), index=self.batch.index)
+
+
+def crop(images: Images, values: Values) -> Any:
     """Cut boxes out."""
     if values["crop_boundaries"] is not False:
         return None
+    if images.component is None:
+        return _crop_unseen(values["origin"], values["shape"])
 
     def box(
         image: tuple[int, ...], shape: Any, origin: Any
@@ -43,82 +108,96 @@ def crop(batch: Any, component: Any, src: Any, values: Values) -> Any:
             raise ValueError("a box does not lie within an image")
         return size, first
 
-    sizes, origins = _for_items(batch, component, values, ("shape", "origin"), box)
+    sizes, origins = _for_items(images, values, ("shape", "origin"), box)
     return kernels.crop.bind(size=sizes, origin=origins)
 
 
-def resize(batch: Any, component: Any, src: Any, values: Values) -> Any:
-    """Give images other sizes."""
-    return _resize(
-        batch, component, src, values, ("size",), lambda image, size: (size_of(size, image),)
-    )
-
-
-def scale(batch: Any, component: Any, src: Any, values: Values) -> Any:
-    """Give images sizes that are a multiple of their own."""
-    if values["preserve_shape"] is not False:
+def _crop_unseen(origin: Any, shape: Any) -> Any:
+    if has_item_values(origin) or has_item_values(shape):
         return None
-    return _resize(
-        batch, component, src, values, ("factor",), lambda image, by: (scaled_size(by, image),)
-    )
+    size = list(shape_of(shape))
+    if isinstance(origin, str):
+        return kernels.center_crop.bind(size=size) if origin == "center" else None
+    # What is no share of the room there is: its place does not depend on that.
+    place = place_of(origin, (1, 1), (1, 1))
+    known = place == (0, 0) or place_of(origin, (1, 1), (9, 9)) == place
+    if not known or any(one and one < 1 for one in origin):
+        return None
+    return kernels.crop.bind(size=size, origin=list(place))
 
 
-def _resize(
-    batch: Any,
-    component: Any,
-    src: Any,
-    values: Values,
-    names: tuple[str, ...],
-    compute: Callable[..., tuple[Any, ...]],
-) -> Any:
+def resize(images: Images, values: Values) -> Any:
+    """Give images other sizes."""
+    if images.component is None:
+        size = values["size"]
+        if has_item_values(size) or (np.ndim(size) and None in size):
+            return None
+        return _resized(images, values, list(shape_of(size, "size")))
+    (sizes,) = _for_items(images, values, ("size",), lambda image, size: (size_of(size, image),))
+    return _resized(images, values, sizes)
+
+
+def scale(images: Images, values: Values) -> Any:
+    """Give images sizes that are a multiple of their own."""
+    if images.component is None or values["preserve_shape"] is not False:
+        return None
+    (sizes,) = _for_items(images, values, ("factor",), lambda image, by: (scaled_size(by, image),))
+    return _resized(images, values, sizes)
+
+
+def _resized(images: Images, values: Values, size: Any) -> Any:
     if has_item_values(values["interpolation"]) or has_item_values(values["antialias"]):
         return None
-    (sizes,) = _for_items(batch, component, values, names, compute)
     return kernels.resize.bind(
-        size=sizes,
-        interpolation=interpolation_for(values["interpolation"], src),
+        size=size,
+        interpolation=interpolation_for(values["interpolation"], images.src),
         antialias=values["antialias"],
     )
 
 
-def pad(batch: Any, component: Any, src: Any, values: Values) -> Any:
+def pad(images: Images, values: Values) -> Any:
     """Add a border."""
-    fill = values["fill"]
-    if has_item_values(values["mode"]) or has_item_values(fill) or np.ndim(fill):
+    border, fill = values["border"], values["fill"]
+    if has_item_values(values["mode"]) or not _fits(images, fill):
         return None
-    colour(fill, _pixel(component), "fill")
-    before, after = _for_items(
-        batch, component, values, ("border",), lambda image, border: sides_of(border)
-    )
+    if images.component is None:
+        if has_item_values(border):
+            return None
+        before, after = map(list, sides_of(border))
+    else:
+        before, after = _for_items(
+            images, values, ("border",), lambda image, border: sides_of(border)
+        )
     return kernels.pad.bind(before=before, after=after, mode=values["mode"], value=float(fill))
 
 
-def flip(batch: Any, component: Any, src: Any, values: Values) -> Any:
+def flip(images: Images, values: Values) -> Any:
     """Mirror images."""
     axis = {"lr": "horizontal", "ud": "vertical"}.get(values["mode"], values["mode"])
     return kernels.flip.bind(axis=axis) if axis in ("horizontal", "vertical") else None
 
 
-def invert(batch: Any, component: Any, src: Any, values: Values) -> Any:
+def invert(images: Images, values: Values) -> Any:
     """Make negatives."""
     every = isinstance(values["channels"], str) and values["channels"] == "all"
     return kernels.invert.bind() if every else None
 
 
-def clip(batch: Any, component: Any, src: Any, values: Values) -> Any:
+def clip(images: Images, values: Values) -> Any:
     """Keep pixels within bounds."""
-    low, high = _numbers(values["low"]), _numbers(values["high"])
-    return None if low is None or high is None else kernels.clip.bind(low=low, high=high)
+    bounds = values["low"], values["high"]
+    if not all(map(_is_number, bounds)):
+        return None
+    return kernels.clip.bind(low=bounds[0], high=bounds[1])
 
 
-def patches(batch: Any, component: Any, src: Any, values: Values) -> Any:
+def patches(images: Images, values: Values) -> Any:
     """Cut images into boxes."""
     given = (values["patch_shape"], values["stride"], values["drop_last"])
-    if any(map(has_item_values, given)):
+    if images.component is None or any(map(has_item_values, given)):
         return None
-    size = shape_of(given[0], "patch_shape")
-    shapes = set(_shapes(component))
-    stride = shape_of(given[1], "stride")
+    size, stride = shape_of(given[0], "patch_shape"), shape_of(given[1], "stride")
+    shapes = set(images.shapes)
     if any(box > length for shape in shapes for box, length in zip(size, shape, strict=False)):
         raise ValueError("a box does not lie within an image")
     exact = all(
@@ -129,63 +208,66 @@ def patches(batch: Any, component: Any, src: Any, values: Values) -> Any:
     return kernels.patches.bind(size=size, stride=stride) if given[2] or exact else None
 
 
-def multiply(batch: Any, component: Any, src: Any, values: Values) -> Any:
+def multiply(images: Images, values: Values) -> Any:
     """Multiply pixels."""
-    return _scale_shift(component, values, "scale", values["multiplier"])
+    return _scale_shift(images, values, "scale", values["multiplier"])
 
 
-def add(batch: Any, component: Any, src: Any, values: Values) -> Any:
+def add(images: Images, values: Values) -> Any:
     """Add to pixels."""
-    return _scale_shift(component, values, "shift", values["term"])
+    return _scale_shift(images, values, "shift", values["term"])
 
 
-def _scale_shift(component: Any, values: Values, name: str, number: Any) -> Any:
-    number = _numbers(number)
-    if number is None or has_item_values(values["clip"]):
-        return None
+def _scale_shift(images: Images, values: Values, name: str, number: Any) -> Any:
     keeps = values["preserve_type"]
-    if has_item_values(keeps):
+    if not _is_number(number) or has_item_values(values["clip"]) or has_item_values(keeps):
         return None
-    made = kernels.scale_shift.bind(
-        **{name: number}, dtype=component.dtype if keeps else np.float32
-    )
-    # An integer dtype keeps values within it by itself.
-    if not values["clip"] or (keeps and component.dtype.kind in "iu"):
+    made = kernels.scale_shift.bind(**{name: number}, dtype=None if keeps else np.float32)
+    if not values["clip"]:
         return made
-    low, high = dtype_range(component.dtype)
+    if images.component is None:
+        return None
+    # An integer dtype keeps values within it by itself.
+    if keeps and images.component.dtype.kind in "iu":
+        return made
+    low, high = dtype_range(images.component.dtype)
     return kernels.chain(made, kernels.clip.bind(low=low, high=high))
 
 
-def _numbers(value: Any) -> Any:
-    """Give a number, or numbers for items, as they are; None for anything else."""
-    single = isinstance(value, int | float | np.integer | np.floating)
-    if single and not isinstance(value, bool):
-        return value
-    if has_item_values(value) and all(np.ndim(one) == 0 for one in value):
-        return value
-    return None
+def _is_number(value: Any) -> bool:
+    """Tell whether something is a number, or has one for each item."""
+    if isinstance(value, PerItem):
+        return all(np.ndim(one) == 0 for one in value)
+    if has_item_values(value):
+        # Not evaluated yet.
+        return True
+    is_number = isinstance(value, int | float | np.integer | np.floating)
+    return is_number and not isinstance(value, bool)
 
 
-def _pixel(component: Any) -> NDArray[Any]:
-    channels = next(iter(_shapes(component)), (1, 1))[2:]
-    return np.empty((1, 1, *channels), component.dtype)
+def _fits(images: Images, fill: Any) -> bool:
+    """Tell whether a colour is one number that images can have, whatever they are like."""
+    if has_item_values(fill) or np.ndim(fill):
+        return False
+    if images.component is None:
+        return bool(0 <= fill <= 255)
+    colour(fill, _pixel(images), "fill")
+    return True
 
 
-def _shapes(component: Any) -> list[tuple[int, ...]]:
-    if isinstance(component, columns.Ragged):
-        return list(map(tuple, component.shapes.tolist()))
-    return [component.shape[1:]] * len(component)
+def _pixel(images: Images) -> NDArray[Any]:
+    channels = next(iter(images.shapes), (1, 1))[2:]
+    return np.empty((1, 1, *channels), images.component.dtype)
 
 
 def _for_items(
-    batch: Any,
-    component: Any,
+    images: Images,
     values: Values,
     names: tuple[str, ...],
     compute: Callable[..., tuple[Any, ...]],
 ) -> list[Any]:
     """Compute parameters of a kernel: once if all items are alike, else for each item."""
-    shapes = _shapes(component)
+    shapes = images.shapes
     given = [values[name] for name in names]
     varying = [has_item_values(value) for value in given]
     if not any(varying) and len(set(shapes)) == 1:
@@ -199,7 +281,4 @@ def _for_items(
     ]
     if not rows:
         raise ValueError("there are no items")
-    return [
-        list(column[0]) if len(set(column)) == 1 else per_item([list(one) for one in column], batch)
-        for column in zip(*rows, strict=True)
-    ]
+    return [images.per_item(list(map(list, column))) for column in zip(*rows, strict=True)]

@@ -97,7 +97,9 @@ def sample(
         pixels = np.concatenate([pixels, outside.reshape(1, -1)])
 
     def index_of(row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.int64]:
-        place: NDArray[np.int64] = _inside(row, height, border) * width + _inside(column, width, border)
+        place: NDArray[np.int64] = _inside(row, height, border) * width + _inside(
+            column, width, border
+        )
         if border == "constant":
             is_inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
             return np.where(is_inside, place, height * width)

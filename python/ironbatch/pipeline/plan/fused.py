@@ -40,6 +40,7 @@ class Fused(PlannedStep):
         self.members = tuple(members)
         self.src = natives[0].src
         self.dst = str(natives[0].dst)
+        self.ways = [native.way for native in natives]
         self.own_params = [tuple(native.params) for native in natives]
         self.name = " + ".join(native.kernel.__name__ for native in natives)
         self.path = f"{first.path}+{members[-1].path.rpartition('/')[2]}"
@@ -76,7 +77,6 @@ class Fused(PlannedStep):
         from ironbatch.actions.native import component_of, fixed_kernel, streams_of_batch
         from ironbatch.actions.policy import policy_of
         from ironbatch.kernels import chain
-        from ironbatch.targets.native import bound_kernel
 
         attributes = batch.__dict__
         fixes_first = policy_of(batch).kind != "raise"
@@ -91,8 +91,7 @@ class Fused(PlannedStep):
             else:
                 args, kwargs = member.arguments(batch, scope)
                 computed.append((args, kwargs))
-                params = {name: kwargs[name] for name in self.own_params[number]}
-                kernel = bound_kernel(args[0] if args else kwargs["func"], params).resolve(batch)
+                kernel = self._kernel_of(number, type(batch), args, kwargs).resolve(batch)
             # In the order of a step by itself, as each draw is numbered.
             if fixes_first:
                 kernel = fixed_kernel(kernel, batch)
@@ -116,9 +115,24 @@ class Fused(PlannedStep):
             options["applied"] = applied
         picked = batch.preloaded_rows(self.src[0]) if len(self.src) == 1 else None
         if picked is not None:
-            column, options["rows"] = picked
-            return whole.run_batch(column, **options)
-        return whole.run_batch(*(component_of(batch, name) for name in self.src), **options)
+            sources, options["rows"] = [picked[0]], picked[1]
+        else:
+            sources = [component_of(batch, name) for name in self.src]
+        if any(way is not None and not way.takes(sources[0]) for way in self.ways):
+            raise TypeError(f"{self.name} as a kernel does not take these items")
+        return whole.run_batch(*sources, **options)
+
+    def _kernel_of(self, number: int, cls: Any, args: Any, kwargs: Any) -> Any:
+        from ironbatch.targets.native import bound_kernel
+
+        way = self.ways[number]
+        if way is None:
+            params = {name: kwargs[name] for name in self.own_params[number]}
+            return bound_kernel(args[0] if args else kwargs["func"], params)
+        made = way.kernel_for(cls, args, kwargs)
+        if made is None:
+            raise TypeError(f"no kernel does what {self.members[number].step.name} is called with")
+        return made[0]
 
     def _one_by_one(self, batch: Any, scope: Scope, computed: list[Any]) -> Any:
         """Carry out the steps as if they had not been joined."""
@@ -129,7 +143,7 @@ class Fused(PlannedStep):
             try:
                 if number < len(computed):
                     args, kwargs = computed[number]
-                    batch.apply_parallel(*args, **kwargs)
+                    getattr(batch, member.step.name)(*args, **kwargs)
                 else:
                     member.run(batch, scope)
             except Exception as error:

@@ -2,9 +2,10 @@
 
 The rule. Steps form a group when they follow one another and
 
-- each calls `Batch.apply_parallel` with a kernel, or, as the first of them only, an action made by
-  ``@inbatch_parallel(target='native')`` whose `init` is a component and whose `post` stores
-  components;
+- each calls `Batch.apply_parallel` with a kernel; or an action that a kernel carries out, whatever
+  the items are (`native_way`, as those of `ImagesBatch` have it); or, as the first of them only, an
+  action made by ``@inbatch_parallel(target='native')`` whose `init` is a component and whose `post`
+  stores components;
 - all of them write the same one component, and all but the first read nothing else than that
   component: the first may read another one, or several;
 - each is carried out for every batch: no chance, no repetition; none limits `n_workers` or
@@ -54,6 +55,9 @@ class NativeStep:
         Whether it may be in a group.
     starts_only : bool
         Whether it may only be the first of one.
+    way : object, optional
+        What makes the kernel of an action from its evaluated arguments, in ``kernel_for(cls, args,
+        kwargs)``, and says whether it ``takes(component)``.
     """
 
     kernel: Any
@@ -62,6 +66,7 @@ class NativeStep:
     dst: str | None
     joins_others: bool
     starts_only: bool
+    way: Any = None
 
 
 def native_step(step: Step, cls: Any = None) -> NativeStep | None:
@@ -83,6 +88,9 @@ def native_step(step: Step, cls: Any = None) -> NativeStep | None:
         return None
     if step.name == "apply_parallel":
         return _of_apply_parallel(step, cls)
+    way = getattr(getattr(cls, step.name, None), "native_way", None)
+    if way is not None:
+        return _of_action(way, step, cls)
     parallel = getattr(getattr(cls, step.name, None), "parallel", None)
     if not isinstance(parallel, dict):
         return None
@@ -128,6 +136,17 @@ def _of_apply_parallel(step: Step, cls: Any) -> NativeStep | None:
         joins,
         False,
     )
+
+
+def _of_action(way: Any, step: Step, cls: Any) -> NativeStep | None:
+    from ironbatch.batch import Batch
+
+    made = way.kernel_for(cls, step.args, step.kwargs)
+    if made is None:
+        return None
+    kernel, src, dst = made
+    joins = not _modified(step) and _is_plain(cls, Batch)
+    return NativeStep(kernel, {}, (src,), dst, joins, False, way)
 
 
 def _is_plain(cls: Any, base: Any) -> bool:

@@ -382,12 +382,18 @@ class Plan:
 
     def _fused(self) -> list[PlannedStep]:
         """Give the steps to carry out, with one in the place of each group."""
-        if sum(step.name == "apply_parallel" for step in self.steps) < 2 or not self.groups:
-            return self.steps
         from ironbatch.pipeline.chain.known import class_before
+
+        cls = class_before(self.pipeline)
+
+        def may_be_native(name: str) -> bool:
+            return name == "apply_parallel" or hasattr(getattr(cls, name, None), "native_way")
+
+        if sum(may_be_native(step.name) for step in self.steps) < 2 or not self.groups:
+            return self.steps
         from ironbatch.pipeline.plan.fused import fuse
 
-        return fuse(self.steps, self.groups, class_before(self.pipeline))
+        return fuse(self.steps, self.groups, cls)
 
     def execute(self, batch: Any, scope: Scope, first: int = 0) -> Any:
         """Carry out all steps for one batch, or those from `first` on.
