@@ -9,6 +9,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 README = DOCS.parent / "README.md"
 PAGES = sorted(page for page in (README, *DOCS.rglob("*.md")) if BLOCK.search(page.read_text()))
+COMMANDS = "<!-- runs: commands -->"
+"""What a page says whose commands run, too; `test_commands` does that."""
 NEEDS = re.compile(r"^<!-- needs: (\w+) -->$", re.MULTILINE)
 """What a page says that runs with ``--full`` alone."""
 PICTURE = re.compile(r"!\[[^\]]*\]\((?:\.\./)*pictures/([\w.-]+)\)")
@@ -21,7 +23,7 @@ def runs(page):
     return pytest.param(page, id=name, marks=[pytest.mark.full(*needs)] if needs else [])
 
 
-@pytest.mark.parametrize("page", [runs(page) for page in PAGES])
+@pytest.mark.parametrize("page", [runs(page) for page in PAGES if COMMANDS not in page.read_text()])
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = page.read_text()

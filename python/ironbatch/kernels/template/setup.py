@@ -3,7 +3,14 @@
 from pathlib import Path
 
 from setuptools import setup
-from setuptools_rust import Binding, RustExtension, Strip
+
+try:
+    from setuptools_rust import Binding, RustExtension, Strip
+except ModuleNotFoundError:
+    raise SystemExit(
+        "setuptools-rust is missing: pip install 'ironbatch[kernels]', or leave out "
+        "--no-build-isolation, and pip fetches it for this build"
+    ) from None
 
 try:
     from ironbatch.kernels import cargo_arguments
