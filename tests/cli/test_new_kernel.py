@@ -1,6 +1,7 @@
 """``python -m ironbatch new-kernel``: what it writes, and what it refuses."""
 
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 from ironbatch import get_sdk
 from ironbatch.cli import main
 from ironbatch.kernels import cargo_arguments
+
+needs_cargo = pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not installed")
 
 
 @pytest.fixture
@@ -113,6 +116,28 @@ def test_without_cargo_it_says_where_to_get_it(home, capsys, monkeypatch):
     assert "https://rustup.rs" in err
     with pytest.raises(FileNotFoundError, match=r"cargo was not found.*https://rustup\.rs"):
         cargo_arguments("denoise")
+
+
+@needs_cargo
+def test_cargo_takes_what_the_sdk_needs_from_the_sdk(home):
+    main(["new-kernel", "denoise"])
+    arguments = cargo_arguments("denoise")
+    kernel, vendor = (get_sdk() / name for name in ("kernel", "vendor"))
+    assert f'patch.crates-io.ironbatch-kernel.path="{kernel}"' in arguments
+    assert ("--offline" in arguments) == vendor.is_dir()
+    assert (f'source.ironbatch.directory="{vendor}"' in arguments) == vendor.is_dir()
+
+
+@needs_cargo
+def test_crates_that_the_sdk_does_not_have_come_from_where_they_are(home):
+    main(["new-kernel", "denoise"])
+    manifest = Path("denoise/Cargo.toml")
+    wanted = '[dependencies]\nno-such-crate-in-the-sdk = "1"\n'
+    manifest.write_text(manifest.read_text().replace("[dependencies]\n", wanted))
+    arguments = cargo_arguments("denoise")
+    assert arguments[0] == "--config"
+    assert arguments[1].startswith("patch.crates-io.ironbatch-kernel.path=")
+    assert len(arguments) == 2
 
 
 def test_the_sdk_has_both_crates():
