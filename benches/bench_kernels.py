@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import statistics
@@ -10,11 +11,13 @@ import sys
 import tempfile
 import threading
 import time
-from functools import lru_cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benches.row import Measured, Row, compare, seconds
 from ironbatch import kernels
@@ -101,6 +104,93 @@ def beside_numpy(name: str, peer: Any, **params: Any) -> Measured:
     return compare(lambda: bound.run_batch(x), lambda: peer(x))
 
 
+def pictures() -> Any:
+    """Make 64 pictures of 256 x 256 pixels of three bytes."""
+    return np.random.default_rng(0).integers(0, 256, (64, 256, 256, 3), dtype=np.uint8)
+
+
+def beside_a_copy(name: str, **params: Any) -> Measured:
+    """Compare a kernel that moves elements with a plain copy of what it makes."""
+    x = pictures()
+    bound = getattr(kernels, name).bind(**params)
+    made = np.array(bound.run_batch(x))
+    target = np.empty_like(made)
+    return compare(lambda: bound.run_batch(x), lambda: np.copyto(target, made))
+
+
+def rotation_beside(peer: str) -> Measured:
+    """Compare a rotation by 15 degrees, bilinear, with a library's."""
+    x = pictures()
+    bound = kernels.rotate.bind(angle=15)
+    turn = np.deg2rad(15)
+    cos, sin, center = np.cos(turn), np.sin(turn), 127.5
+    matrix = np.array(
+        [
+            [cos, sin, center - cos * center - sin * center],
+            [-sin, cos, center + sin * center - cos * center],
+        ]
+    )
+    if peer == "cv2":
+        import cv2
+
+        cv2.setNumThreads(len(os.sched_getaffinity(0)))
+        target = np.empty_like(x)
+
+        def other() -> None:
+            for image, place in zip(x, target, strict=True):
+                cv2.warpAffine(image, matrix, (256, 256), dst=place)
+
+    else:
+        from kornia_rs.imgproc import warp_affine
+
+        numbers = tuple(matrix.ravel().tolist())
+
+        def other() -> None:
+            for image in x:
+                warp_affine(image, numbers, (256, 256), "bilinear")
+
+    return compare(lambda: bound.run_batch(x), other)
+
+
+def rows_of_rotation() -> list[Row]:
+    """Give a row for each library that is installed."""
+    bars = {"cv2": (2.0, "OpenCV's warpAffine"), "kornia_rs": (1.0, "kornia-rs")}
+    return [
+        Row(
+            "kernels",
+            f"rotate by 15 degrees, 64 pictures, beside {peer}",
+            bar,
+            "higher",
+            "x",
+            name,
+            partial(rotation_beside, peer),
+        )
+        for peer, (bar, name) in bars.items()
+        if importlib.util.find_spec(peer) is not None
+    ]
+
+
+def ragged_gaussian() -> Measured:
+    """Compare a Gaussian filter over 1,000 signals of differing lengths with SciPy in threads."""
+    from scipy.ndimage import gaussian_filter1d
+
+    from ironbatch.components import Ragged
+
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1000, 10001, 1000)
+    signals = [rng.normal(size=length).astype(np.float32) for length in lengths]
+    component = Ragged.from_items(signals)
+    bound = kernels.gaussian_blur.bind(sigma=2)
+
+    def peer(signal: NDArray[Any]) -> Any:
+        return gaussian_filter1d(signal, 2, mode="mirror")
+
+    with ThreadPoolExecutor(2) as pool:
+        return compare(
+            lambda: bound.run_batch(component, n_workers=2), lambda: list(pool.map(peer, signals))
+        )
+
+
 ROWS = [
     Row("kernels", "empty kernel, batch of 1,000, per item", 30, "lower", "ns/item", "-", per_item),
     Row("kernels", "empty kernel, batch of 1", 5, "lower", "us", "-", one_call),
@@ -145,5 +235,31 @@ ROWS = [
             shift=-0.5,
             dtype="float32",
         ),
+    ),
+    *(
+        Row(
+            "kernels",
+            f"{what} of 64 pictures of 192 KB",
+            0.75,
+            "higher",
+            "x",
+            "a plain copy of the output by one thread",
+            partial(beside_a_copy, name, **params),
+        )
+        for what, name, params in [
+            ("flip", "flip", {}),
+            ("crop to 224 x 224", "crop", {"size": [224, 224], "origin": [11, 13]}),
+            ("transpose to planes", "transpose", {"axes": [2, 0, 1]}),
+        ]
+    ),
+    *rows_of_rotation(),
+    Row(
+        "kernels",
+        "Gaussian filter of 1,000 signals of 1,000 to 10,000 samples",
+        3.0,
+        "higher",
+        "x",
+        "SciPy in two threads",
+        ragged_gaussian,
     ),
 ]

@@ -246,6 +246,9 @@ pub const HAS_DEFAULT: u32 = 1;
 pub const NULLABLE: u32 = 2;
 /// The parameter may be given per item, as an operand of rank 0 of [`ParamInfo::kind`].
 pub const PER_ITEM: u32 = 4;
+/// Flag of a parameter that is a sequence of numbers: an array of several axes may be given too, and
+/// comes as its elements in C order.
+pub const NESTED: u32 = 8;
 
 /// A parameter.
 #[repr(C)]
@@ -257,7 +260,7 @@ pub struct ParamInfo {
     pub name: Text,
     /// A [`ParamKind`].
     pub kind: u32,
-    /// [`HAS_DEFAULT`], [`NULLABLE`], [`PER_ITEM`].
+    /// [`HAS_DEFAULT`], [`NULLABLE`], [`PER_ITEM`], [`NESTED`].
     pub flags: u32,
     /// Value if it is left out.
     pub default: ParamValue,

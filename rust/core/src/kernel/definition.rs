@@ -2,7 +2,8 @@
 
 use crate::{Error, Result};
 use ironbatch_kernel::abi::{self, KernelInfo, ParamKind};
-use ironbatch_kernel::{Dtype, Value};
+use ironbatch_kernel::ndarray::ArrayD;
+use ironbatch_kernel::{Dtype, Param, Value};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What an input or output may be.
@@ -33,6 +34,8 @@ pub struct Parameter {
     pub nullable: bool,
     /// Whether it may be given per item.
     pub per_item: bool,
+    /// Whether a sequence may be given as an array of several axes.
+    pub nested: bool,
     /// Its value if it is left out; None if it must be given.
     pub default: Option<Value>,
 }
@@ -113,6 +116,11 @@ impl Parameter {
             (ParamKind::Floats, Value::Float(number)) => Value::Floats(vec![number]),
             (ParamKind::Floats, Value::Ints(numbers)) => {
                 Value::Floats(numbers.into_iter().map(|number| number as f64).collect())
+            }
+            (ParamKind::Floats, value @ Value::Array(_)) if self.nested => {
+                let refused = |error| Error::Type(format!("{}: {error}", self.name));
+                let array = ArrayD::<f64>::from_value(value).map_err(refused)?;
+                Value::Floats(array.into_iter().collect())
             }
             // An empty Python sequence has no telling type.
             (ParamKind::Ints, Value::Floats(numbers)) if numbers.is_empty() => {

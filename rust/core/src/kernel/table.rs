@@ -250,6 +250,7 @@ impl Reader<'_> {
             kind,
             nullable: info.flags & abi::NULLABLE != 0,
             per_item: info.flags & abi::PER_ITEM != 0,
+            nested: info.flags & abi::NESTED != 0,
             default,
         };
         match &parameter.default {

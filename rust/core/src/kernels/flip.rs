@@ -1,6 +1,6 @@
 //! `flip`: an axis in reverse.
 
-use super::Number;
+use super::{Number, by_bytes, shuffling};
 use ironbatch_kernel::{Error, Result, Spec, Value, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD, Axis};
 
@@ -41,6 +41,7 @@ pub(crate) fn flip<T: Number>(
             match together {
                 1 => reverse::<1, T>(source, target),
                 2 => reverse::<2, T>(source, target),
+                3 if by_bytes(source, target, shuffling::reverse) => {}
                 3 => reverse::<3, T>(source, target),
                 4 => reverse::<4, T>(source, target),
                 _ => {

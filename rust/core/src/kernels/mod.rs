@@ -17,8 +17,13 @@ use ironbatch_kernel::{Dtype, Element, Error, Result};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 mod codes;
+mod filtering;
 mod geometry;
+mod noise;
+mod painting;
 mod resampling;
+mod shuffling;
+mod warping;
 
 include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
 
@@ -37,10 +42,15 @@ pub(crate) trait Number: Element {
     fn bytes(_elements: &[Self]) -> Option<&[u8]> {
         None
     }
+
+    /// The same, to be written.
+    fn bytes_mut(_elements: &mut [Self]) -> Option<&mut [u8]> {
+        None
+    }
 }
 
 macro_rules! integer_numbers {
-    ($($type:ty $({ $bytes:item })?),*) => {
+    ($($type:ty $({ $($bytes:item)* })?),*) => {
         $(
             impl Number for $type {
                 const RANGE: Option<(f64, f64)> = Some((<$type>::MIN as f64, <$type>::MAX as f64));
@@ -52,17 +62,35 @@ macro_rules! integer_numbers {
 
                 #[inline]
                 fn from_f64(value: f64) -> Self {
-                    // `as` saturates and takes NaN to 0.
-                    value.round_ties_even() as Self
+                    // Adding 1.5 * 2^52 leaves no room for a fraction: the processor rounds it off,
+                    // halves to even, and the whole number stands in the lowest bits. Unlike a
+                    // cast, all of this vectorises.
+                    const WHOLE: f64 = 6_755_399_441_055_744.0;
+                    let value = if value.is_nan() { 0.0 } else { value };
+                    let value = value.clamp(f64::from(<$type>::MIN), f64::from(<$type>::MAX));
+                    (value + WHOLE).to_bits() as Self
                 }
 
-                $($bytes)?
+                $($($bytes)*)?
             }
         )*
     };
 }
 
-integer_numbers!(i8, u8 { fn bytes(elements: &[Self]) -> Option<&[u8]> { Some(elements) } }, i16, u16);
+integer_numbers!(
+    i8,
+    u8 {
+        fn bytes(elements: &[Self]) -> Option<&[u8]> {
+            Some(elements)
+        }
+
+        fn bytes_mut(elements: &mut [Self]) -> Option<&mut [u8]> {
+            Some(elements)
+        }
+    },
+    i16,
+    u16
+);
 
 impl Number for f32 {
     const RANGE: Option<(f64, f64)> = None;
@@ -99,6 +127,18 @@ pub(crate) fn writable(dtype: Dtype) -> Result<Dtype> {
         other => Err(Error::new(format!(
             "dtype has to be uint8, int16, uint16, float32 or float64, not {other}"
         ))),
+    }
+}
+
+/// Call a function of bytes if elements are such; it tells whether it has done its work.
+pub(crate) fn by_bytes<T: Number>(
+    source: &[T],
+    target: &mut [T],
+    function: impl Fn(&[u8], &mut [u8]) -> bool,
+) -> bool {
+    match (T::bytes(source), T::bytes_mut(target)) {
+        (Some(source), Some(target)) => function(source, target),
+        _ => false,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `pad`: more room around an item.
 
 use super::Number;
+use super::geometry::borders::Border;
 use super::geometry::{check_channels, check_numbers, resized, shape_text, sized_axes};
 use ironbatch_kernel::{Error, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
@@ -43,11 +44,12 @@ pub(crate) fn pad<T: Number>(
     #[default("last")] channels: &str,
 ) -> Result<()> {
     let axes = sized_axes(x.ndim(), before.len(), channels, "before")?;
+    let border = Border::from_name("mode", mode)?;
     let mut sources: Vec<Vec<Option<usize>>> = Vec::with_capacity(axes.end);
     for axis in 0..axes.end {
         let first = if axes.contains(&axis) { before[axis - axes.start] } else { 0 };
         let length = x.shape()[axis] as i64;
-        sources.push((0..out.shape()[axis] as i64).map(|at| place(at - first, length, mode)).collect());
+        sources.push((0..out.shape()[axis] as i64).map(|at| border.place(at - first, length)).collect());
     }
     let shape = x.shape().to_vec();
     let x = x.as_standard_layout();
@@ -65,26 +67,14 @@ pub(crate) fn pad<T: Number>(
     Ok(())
 }
 
-/// Which of `length` elements stands at a place; None for the constant.
-fn place(at: i64, length: i64, mode: &str) -> Option<usize> {
-    if (0..length).contains(&at) {
-        return Some(at as usize);
-    }
-    let found = match mode {
-        "edge" => at.clamp(0, length - 1),
-        "reflect" if length == 1 => 0,
-        "reflect" => {
-            let at = at.rem_euclid(2 * (length - 1));
-            at.min(2 * (length - 1) - at)
-        }
-        "wrap" => at.rem_euclid(length),
-        _ => return None,
-    };
-    Some(found as usize)
-}
-
 /// Fill `target`, axis by axis; `sources` says for the first axes which element each place takes.
-fn fill<T: Copy>(source: &[T], shape: &[usize], target: &mut [T], sources: &[Vec<Option<usize>>], value: T) {
+fn fill<T: Copy>(
+    source: &[T],
+    shape: &[usize],
+    target: &mut [T],
+    sources: &[Vec<Option<usize>>],
+    value: T,
+) {
     let Some((places, deeper)) = sources.split_first() else {
         target.copy_from_slice(source);
         return;
@@ -132,12 +122,7 @@ fn check(plan: &pad::Plan) -> Result<()> {
             )));
         }
     }
-    match &*plan.mode {
-        "constant" | "edge" | "reflect" | "wrap" => Ok(()),
-        other => Err(Error::new(format!(
-            "mode has to be 'constant', 'edge', 'reflect' or 'wrap', not '{other}'"
-        ))),
-    }
+    Border::from_name("mode", &plan.mode).map(|_| ())
 }
 
 fn infer(inputs: &[Spec], plan: &pad::Plan) -> Result<Vec<Spec>> {

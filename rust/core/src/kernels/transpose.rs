@@ -1,7 +1,7 @@
 //! `transpose`: axes in another order.
 
-use super::Number;
 use super::geometry::shape_text;
+use super::{Number, by_bytes, shuffling};
 use ironbatch_kernel::{Error, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
@@ -46,7 +46,7 @@ pub(crate) fn transpose<T: Number>(
 }
 
 /// Write the transpose of a matrix with that many rows.
-fn turn_matrix<T: Copy>(source: &[T], target: &mut [T], rows: usize) {
+fn turn_matrix<T: Number>(source: &[T], target: &mut [T], rows: usize) {
     let columns = source.len() / rows;
     if rows <= 1 || columns <= 1 {
         target.copy_from_slice(source);
@@ -54,9 +54,11 @@ fn turn_matrix<T: Copy>(source: &[T], target: &mut [T], rows: usize) {
     }
     match (rows, columns) {
         (_, 2) => split::<2, T>(source, target, rows),
+        (_, 3) if by_bytes(source, target, shuffling::split) => {}
         (_, 3) => split::<3, T>(source, target, rows),
         (_, 4) => split::<4, T>(source, target, rows),
         (2, _) => join::<2, T>(source, target, columns),
+        (3, _) if by_bytes(source, target, shuffling::join) => {}
         (3, _) => join::<3, T>(source, target, columns),
         (4, _) => join::<4, T>(source, target, columns),
         _ => {

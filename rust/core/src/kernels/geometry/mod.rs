@@ -1,5 +1,6 @@
 //! Which axes of an item a size speaks of, and copies of boxes within items.
 
+pub(crate) mod borders;
 pub(crate) mod windows;
 
 use ironbatch_kernel::{Error, Result, Spec};
@@ -22,6 +23,15 @@ pub(crate) fn sized_axes(
     match channels {
         "first" => Ok(rank - count..rank),
         _ => Ok(0..count),
+    }
+}
+
+/// The axis along which the samples of a signal follow one another.
+pub(crate) fn signal_axis(rank: usize, channels: &str) -> Result<usize> {
+    match (rank, channels) {
+        (0, _) => Err(Error::new("an item without axes is no signal")),
+        (_, "first") => Ok(rank - 1),
+        _ => Ok(0),
     }
 }
 

@@ -41,7 +41,7 @@ impl Interpolation {
 
     /// Weight at a distance. Bicubic is that of R. G. Keys (1981), whose `a` Pillow sets to -0.5
     /// and OpenCV to -0.75.
-    fn weight(self, distance: f64, a: f64) -> f64 {
+    pub(crate) fn weight(self, distance: f64, a: f64) -> f64 {
         let x = distance.abs();
         match self {
             Self::Nearest | Self::Area => f64::from(distance > -0.5 && distance <= 0.5),

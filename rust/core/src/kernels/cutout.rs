@@ -1,0 +1,93 @@
+//! `cutout`: a box of one color.
+
+use super::Number;
+use super::geometry::{check_channels, check_numbers, shape_text};
+use super::painting::Brush;
+use ironbatch_kernel::{Error, ItemRng, Result, kernel};
+use ndarray::{ArrayViewD, ArrayViewMutD};
+
+/// Fill a box with a color, after T. DeVries and G. W. Taylor, arXiv 1708.04552.
+///
+/// Parameters
+/// ----------
+/// x : array of uint8, int16, uint16, float32 or float64
+/// size : sequence of int
+///     Lengths of the box along as many axes, such as height and width. For all items, or one
+///     sequence for each.
+/// origin : sequence of int, optional
+///     Where the box begins along these axes; it may begin before the item, and what of it lies
+///     beyond is left out. For all items, or one sequence for each. Left out: drawn from the item's
+///     own stream so that the box lies within, ``rng.integers(0, length - size + 1)`` along one axis
+///     after the other.
+/// color : float or sequence of float, optional
+///     One value, or one for each channel, converted to the dtype as `scale_shift` does. For all
+///     items, or one sequence for each. 0 if left out.
+/// channels : 'last' or 'first'
+///     Whether these are the first axes of an item or its last ones.
+///
+/// Returns
+/// -------
+/// array of the dtype and shape of `x`
+///
+/// Raises
+/// ------
+/// ValueError
+///     If a length is not above 0; if `origin` is left out and the box larger than the item; or if
+///     there are not as many colors as channels.
+#[kernel(T = [u8, i16, u16, f32, f64], check = check)]
+pub(crate) fn cutout<T: Number>(
+    x: ArrayViewD<'_, T>,
+    mut out: ArrayViewMutD<'_, T>,
+    rng: &mut ItemRng,
+    size: &[i64],
+    origin: Option<&[i64]>,
+    color: Option<&[f64]>,
+    #[default("last")] channels: &str,
+) -> Result<()> {
+    check_numbers("size", size, 1)?;
+    let brush = Brush::new(x.shape(), size.len(), color.unwrap_or(&[0.0]), channels)?;
+    let start = match origin {
+        Some(origin) => {
+            check_origin(origin, size)?;
+            origin.to_vec()
+        }
+        None => drawn(x.shape(), &brush, size, rng)?,
+    };
+    out.assign(&x);
+    brush.fill(&mut out, &start, size);
+    Ok(())
+}
+
+fn drawn(shape: &[usize], brush: &Brush<'_>, size: &[i64], rng: &mut ItemRng) -> Result<Vec<i64>> {
+    let place = |(axis, &size): (usize, &i64)| {
+        let length = shape[axis] as i64;
+        if size > length {
+            return Err(Error::new(format!(
+                "a size with {size} along axis {axis} is larger than an item of shape {}",
+                shape_text(shape)
+            )));
+        }
+        Ok(rng.integers(0, length - size + 1))
+    };
+    brush.axes.clone().zip(size).map(place).collect()
+}
+
+fn check_origin(origin: &[i64], size: &[i64]) -> Result<()> {
+    if origin.len() == size.len() {
+        return Ok(());
+    }
+    Err(Error::new(format!("origin has {} numbers and size {}", origin.len(), size.len())))
+}
+
+fn check(plan: &cutout::Plan) -> Result<()> {
+    check_channels(&plan.channels)?;
+    // What comes per item is empty here.
+    if plan.size.is_empty() {
+        return Ok(());
+    }
+    check_numbers("size", &plan.size, 1)?;
+    match &plan.origin {
+        Some(origin) if !origin.is_empty() => check_origin(origin, &plan.size),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,80 @@
+//! `pad_to`: items of one length.
+
+use super::Number;
+use super::geometry::{check_channels, resized, shape_text, sized_axes};
+use ironbatch_kernel::{Error, Result, Spec, kernel};
+use ndarray::{ArrayViewD, ArrayViewMutD, Slice};
+
+/// Add elements behind an item until it has a length: items of differing lengths get one shape.
+///
+/// Parameters
+/// ----------
+/// x : array of uint8, int16, uint16, float32 or float64
+/// length : sequence of int
+///     Lengths along as many axes: one for signals, two for images; other axes stay as they are.
+/// value : float
+///     What is added, converted to the dtype as `scale_shift` does. For all items, or one value for
+///     each.
+/// channels : 'last' or 'first'
+///     Whether these are the first axes of an item or its last ones.
+///
+/// Returns
+/// -------
+/// array of the dtype of `x`
+///
+/// Raises
+/// ------
+/// ValueError
+///     If an item is longer already (nothing is cut off), or a length is not above 0.
+#[kernel(T = [u8, i16, u16, f32, f64], infer = infer, check = check)]
+pub(crate) fn pad_to<T: Number>(
+    x: ArrayViewD<'_, T>,
+    mut out: ArrayViewMutD<'_, T>,
+    #[expect(unused_variables, reason = "it chose the shape of `out`")] length: &[i64],
+    #[default(0.0)] value: f64,
+    #[expect(unused_variables, reason = "it chose the shape of `out`")]
+    #[default("last")]
+    channels: &str,
+) {
+    let value = T::from_f64(value);
+    let only_behind = x.shape().get(1..) == out.shape().get(1..);
+    if only_behind && let (Some(source), Some(target)) = (x.as_slice(), out.as_slice_mut()) {
+        let (front, behind) = target.split_at_mut(source.len());
+        front.copy_from_slice(source);
+        behind.fill(value);
+        return;
+    }
+    out.fill(value);
+    let shape = x.shape();
+    out.slice_each_axis_mut(|axis| Slice::from(..shape[axis.axis.index()])).assign(&x);
+}
+
+fn check_length(length: &[i64]) -> Result<()> {
+    match length.iter().find(|&&length| length < 1) {
+        Some(length) => Err(Error::new(format!("length has to be at least 1, not {length}"))),
+        None => Ok(()),
+    }
+}
+
+fn check(plan: &pad_to::Plan) -> Result<()> {
+    // Nothing may stand for what comes per item, which is checked there.
+    check_length(&plan.length)?;
+    check_channels(&plan.channels)
+}
+
+fn infer(inputs: &[Spec], plan: &pad_to::Plan) -> Result<Vec<Spec>> {
+    let shape = &inputs[0].shape;
+    if plan.length.is_empty() {
+        return Err(Error::new("length is empty"));
+    }
+    check_length(&plan.length)?;
+    let axes = sized_axes(shape.len(), plan.length.len(), &plan.channels, "length")?;
+    if axes.clone().zip(&plan.length).any(|(axis, &length)| shape[axis] > length) {
+        return Err(Error::new(format!(
+            "an item of shape {} is longer than length {}",
+            shape_text(shape),
+            shape_text(&plan.length)
+        )));
+    }
+    Ok(vec![resized(&inputs[0], axes, plan.length.iter().copied())])
+}

@@ -1,0 +1,64 @@
+//! `random_crop`: a box cut out of an item, somewhere.
+
+use super::Number;
+use super::geometry::{check_channels, check_numbers, copy_box, resized, shape_text, sized_axes};
+use ironbatch_kernel::{Error, ItemRng, Result, Spec, kernel};
+use ndarray::{ArrayViewD, ArrayViewMutD};
+
+/// Cut out a box whose place is drawn, each possible one as often as the others.
+///
+/// Where it begins is ``rng.integers(0, length - size + 1)`` along one axis after the other, from
+/// the item's own stream. Components of one action draw the same.
+///
+/// Parameters
+/// ----------
+/// x : array of uint8, int16, uint16, float32 or float64
+/// size : sequence of int
+///     Lengths of the box along as many axes; other axes stay whole.
+/// channels : 'last' or 'first'
+///     Whether these are the first axes of an item or its last ones.
+///
+/// Returns
+/// -------
+/// array of the dtype of `x`
+///
+/// Raises
+/// ------
+/// ValueError
+///     If the box is larger than the item, or a length is not above 0.
+#[kernel(T = [u8, i16, u16, f32, f64], infer = infer, check = check)]
+pub(crate) fn random_crop<T: Number>(
+    x: ArrayViewD<'_, T>,
+    mut out: ArrayViewMutD<'_, T>,
+    rng: &mut ItemRng,
+    size: &[i64],
+    #[default("last")] channels: &str,
+) -> Result<()> {
+    let mut start = vec![0; x.ndim()];
+    for axis in sized_axes(x.ndim(), size.len(), channels, "size")? {
+        let left = x.shape()[axis] - out.shape()[axis];
+        start[axis] = rng.integers(0, left as i64 + 1) as usize;
+    }
+    copy_box(&x, &mut out, &start);
+    Ok(())
+}
+
+fn check(plan: &random_crop::Plan) -> Result<()> {
+    check_channels(&plan.channels)?;
+    check_numbers("size", &plan.size, 1)
+}
+
+fn infer(inputs: &[Spec], plan: &random_crop::Plan) -> Result<Vec<Spec>> {
+    let shape = &inputs[0].shape;
+    let axes = sized_axes(shape.len(), plan.size.len(), &plan.channels, "size")?;
+    for (axis, &size) in axes.clone().zip(&plan.size) {
+        if size > shape[axis] {
+            return Err(Error::new(format!(
+                "size {} is larger than an item of shape {}",
+                shape_text(&plan.size),
+                shape_text(shape)
+            )));
+        }
+    }
+    Ok(vec![resized(&inputs[0], axes, plan.size.iter().copied())])
+}

@@ -1,0 +1,68 @@
+//! Bytes in groups of three, such as pixels, in another order.
+//!
+//! Each function does what it says for all of its bytes, or returns false where the processor has
+//! not the instructions: the caller has a way for everything.
+
+#[cfg(target_arch = "x86_64")]
+mod ssse3;
+
+/// Groups in reverse, the bytes of each in their order.
+pub(crate) fn reverse(source: &[u8], target: &mut [u8]) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("ssse3") {
+        // SAFETY: the processor has the instructions.
+        unsafe { ssse3::reverse(source, target) };
+        return true;
+    }
+    let _ = (source, target);
+    false
+}
+
+/// The first bytes of all groups, then the second ones, then the third ones.
+pub(crate) fn split(source: &[u8], target: &mut [u8]) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("ssse3") {
+        // SAFETY: the processor has the instructions.
+        unsafe { ssse3::split(source, target) };
+        return true;
+    }
+    let _ = (source, target);
+    false
+}
+
+/// What [`split`] has split, together again.
+pub(crate) fn join(source: &[u8], target: &mut [u8]) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("ssse3") {
+        // SAFETY: the processor has the instructions.
+        unsafe { ssse3::join(source, target) };
+        return true;
+    }
+    let _ = (source, target);
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_length_is_done_to_its_end() {
+        for n in 0..100 {
+            let source: Vec<u8> = (0..3 * n).map(|number| number as u8).collect();
+            let (mut reversed, mut planes, mut again) =
+                (vec![0; 3 * n], vec![0; 3 * n], vec![0; 3 * n]);
+            if !reverse(&source, &mut reversed) {
+                return;
+            }
+            assert!(split(&source, &mut planes) && join(&planes, &mut again));
+            let expected: Vec<u8> = source.chunks(3).rev().flatten().copied().collect();
+            assert_eq!(reversed, expected);
+            let expected: Vec<u8> = (0..3)
+                .flat_map(|k| source.iter().copied().skip(k).step_by(3))
+                .collect();
+            assert_eq!(planes, expected);
+            assert_eq!(again, source);
+        }
+    }
+}
