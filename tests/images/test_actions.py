@@ -38,6 +38,24 @@ ACTIONS = {
     "pil_convert": ("L",),
     "to_pil": (None,),
 }
+# None stands for the arguments above.
+ON_KERNELS = [
+    *((name, None) for name in ("resize", "crop", "pad", "flip", "invert")),
+    ("split_to_patches", ((2, 3), (2, 2))),
+    *((name, None) for name in ("clip", "multiply", "add", "rotate", "transform", "cutout")),
+    *((name, None) for name in ("salt", "additive_noise", "multiplicative_noise")),
+    ("scale", (1.3,)),
+    ("crop", ("random", (3, 4))),
+    ("crop", (P([(0, 0), "center", (0.3, 0.9), "top_right"]), (3, 2))),
+    ("cutout", ("random", (3, 2), 5)),
+    ("cutout", (P([(0, 0), "center", (0.3, 0.9), "top_right"]), P([2, 3, (2, 1), 4]), 3)),
+    ("rotate", (P([1, 90, -30, 200.5]), "bicubic", False, None, 7, "constant")),
+    ("rotate", (P([3, 4, -30, 170]), "nearest", False, (2, 3), 0, "reflect")),
+    ("transform", ("extent", (1, 1, 5, 4), (6, 7), "bicubic", 0, "edge")),
+    ("salt", (P([0, 0.1, 0.5, 1]), 3, (2, 3))),
+    ("additive_noise", (P([0, 1, 5, 30]), True)),
+    ("multiply", (P([0, 1, 5, 30]), True, False)),
+]
 OF_PILLOW = {"enhance", "filter", "pil_convert", "to_pil"}
 UNSIGNED = {"posterize"} | OF_PILLOW
 
@@ -111,26 +129,23 @@ def test_every_dtype_and_shape_is_kept(make, name, dtype, shapes):
 
 @pytest.mark.parametrize("shapes", [DENSE, GREY, RAGGED], ids=["dense", "grey", "ragged"])
 @pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "f4", "f8"])
-@pytest.mark.parametrize(
-    "name",
-    [
-        "resize",
-        "scale",
-        "crop",
-        "pad",
-        "flip",
-        "split_to_patches",
-        "invert",
-        "clip",
-        "multiply",
-        "add",
-    ],
-)
-def test_kernels_and_functions_give_the_same(make, name, dtype, shapes):
-    args = arguments(name, dtype, shapes)
+@pytest.mark.parametrize(("name", "args"), ON_KERNELS)
+def test_kernels_and_functions_give_the_same(make, name, args, dtype, shapes):
+    args = arguments(name, dtype, shapes) if args is None else args
     natively = getattr(make(dtype, shapes), name)(*args)
     in_python = getattr(make(dtype, shapes), name)(*args, target="threads")
     assert same(natively.images, in_python.images)
+
+
+@pytest.mark.parametrize(("name", "args"), ON_KERNELS)
+def test_kernels_are_those_of_the_documentation(make, name, args):
+    # With a target the Python function runs; a kernel says that it was asked for something else.
+    called = []
+    batch = make()
+    batch.apply_parallel = lambda kernel, **options: called.append(kernel)
+    args = arguments(name) if args is None else args
+    getattr(batch, name)(*args, **({"drop_last": True} if name == "split_to_patches" else {}))
+    assert len(called) == 1
 
 
 @pytest.mark.parametrize("name", ACTIONS)

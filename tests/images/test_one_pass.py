@@ -21,6 +21,15 @@ CHAINS = {
     "of which a pass knows too little": lambda p: p.flip().resize((None, 6)).crop("top_right", 3),
     "with floats": lambda p: p.multiply(0.5, preserve_type=False).add(1).flip(),
     "a place by item": lambda p: p.flip().crop(P(R("integers", 0, 3, size=2)), (2, 2)).invert(),
+    "drawn": lambda p: (
+        p.crop("random", (4, 4))
+        .flip(p=0.5)
+        .rotate(P(R("uniform", -40, 40)), p=0.7)
+        .salt(0.2, 9)
+        .cutout("random", 2, 1)
+        .additive_noise(3)
+        .multiplicative_noise(0.1)
+    ),
     "from the config": lambda p: p.flip().multiply(C("by")).invert(),
 }
 
@@ -64,7 +73,7 @@ def test_only_the_last_result_is_kept(chain, extra):
 
 
 def test_explain_shows_what_goes_together():
-    pipeline = dataset(pictures("u1", DENSE)).p.flip().invert().rotate(5).clip(3, 9).add(1)
+    pipeline = dataset(pictures("u1", DENSE)).p.flip().invert().shift(5).clip(3, 9).add(1)
     text = pipeline.explain()
     assert text.count("native: kernel") >= 4
     assert len([line for line in text.splitlines() if "one pass" in line]) >= 2

@@ -164,6 +164,54 @@ def test_transforms_are_those_of_pillow(method, data, by_number):
     assert (made != expected).any(axis=2).mean() < 0.04
 
 
+@pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "f4", "f8"])
+@pytest.mark.parametrize("border", ["constant", "edge", "reflect", "wrap"])
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic"])
+def test_a_perspective_that_is_affine_is_what_kernels_do(dtype, interpolation, border):
+    image = (
+        IMAGE.astype(dtype) if dtype != "i2" else (IMAGE.astype("i4") * 257 - 32768).astype("i2")
+    )
+    numbers = (0.93, 0.21, -1.3, -0.14, 1.07, 0.6)
+    options = ((10, 15), interpolation, 7, border)
+    expected = one(image).transform("affine", numbers, *options).images[0]
+    made = one(image).transform("perspective", (*numbers, 0, 0), *options).images[0]
+    assert made.dtype == expected.dtype == dtype
+    assert np.allclose(made.astype(float), expected.astype(float), rtol=0, atol=1)
+
+
+@pytest.mark.parametrize("name", ["nearest", "bilinear", "bicubic"])
+def test_what_has_no_weight_does_not_count(name):
+    pytest.importorskip("scipy")
+    image = IMAGE.astype("f4")
+    image[3, 4] = np.nan
+    image[7, 1] = np.inf
+    still = one(image).elastic_transform(0, 1, name).images[0]
+    assert np.array_equal(still, image, equal_nan=True)
+    seen = one(image).transform("perspective", (1, 0, 0, 0, 1, 0, 0, 0), None, name).images[0]
+    assert np.array_equal(seen, image, equal_nan=True)
+
+
+def test_a_line_is_seen_where_a_mapping_has_no_inverse():
+    made = one().transform("affine", (1, 0, 0, 0, 0, 2.5), (4, 13), "nearest").images[0]
+    assert np.array_equal(made, np.broadcast_to(IMAGE[2], (4, 13, 3)))
+
+
+@pytest.mark.parametrize("dtype", ["i8", "?", "c8", "f2"])
+def test_other_types_are_moved_whole(dtype):
+    image = (IMAGE.astype("i8") * 10**16).astype(dtype) if dtype == "i8" else IMAGE.astype(dtype)
+    assert np.array_equal(one(image).rotate(90, "nearest", True).images[0], np.rot90(image))
+    twice = one(image).resize((18, 26), "nearest").images[0]
+    assert np.array_equal(twice, image.repeat(2, 0).repeat(2, 1))
+    moved = one(image).transform("affine", (1, 0, -3, 0, 1, 0), None, "nearest", fill=1).images[0]
+    assert np.array_equal(moved[:, 3:], image[:, :-3])
+    assert (moved[:, :3] == 1).all()
+
+
+def test_what_is_between_pixels_needs_numbers():
+    with pytest.raises(ValueError, match="there is nothing between pixels of complex64"):
+        one(IMAGE.astype("c8")).rotate(30)
+
+
 def test_shift_moves_pixels_and_fills():
     made = one().shift((2, -3), fill=(1, 2, 3)).images[0]
     assert np.array_equal(made[2:, :-3], IMAGE[:-2, 3:])

@@ -7,16 +7,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ironbatch import kernels
 from ironbatch.images import natively
 from ironbatch.images.acting import ImageActions, image_action
 from ironbatch.images.boxes import place_of, scaled_size, shape_of, sides_of, size_of
-from ironbatch.images.mapping import elastic_places, rotated_places, transformed_places
+from ironbatch.images.mapping import (
+    affine_matrix,
+    elastic_places,
+    known_method,
+    rotation,
+    transformed_places,
+)
 from ironbatch.images.pixels import as_image, colour, converted, pair, whole_numbers
-from ironbatch.images.sampling import BORDERS, interpolation_for, sample
+from ironbatch.images.sampling import BORDERS, SAMPLING, by_kernel, interpolation_for, sample
 
 __all__ = ["Geometry"]
-
-_SAMPLING = ("nearest", "bilinear", "bicubic")
 
 
 class Geometry(ImageActions):
@@ -160,7 +165,7 @@ class Geometry(ImageActions):
         _put(made, image, place_of(origin, image.shape[:2], made.shape[:2], rng), weights)
         return made
 
-    @image_action()
+    @image_action(native=natively.transform)
     def transform(
         self,
         image: Any,
@@ -194,12 +199,16 @@ class Geometry(ImageActions):
             What lies outside the image.
         """
         image = as_image(image)
-        shape = image.shape if size is None else size_of(size, image.shape)
-        rows, columns = transformed_places(method, data, (shape[0], shape[1]))
-        known = interpolation_for(interpolation, src, _SAMPLING)
-        return sample(image, rows, columns, known, border, fill)
+        rows, columns = image.shape[:2] if size is None else size_of(size, image.shape)
+        known = interpolation_for(interpolation, src, SAMPLING)
+        name, numbers = known_method(method, data)
+        matrix = affine_matrix(name, numbers, (rows, columns))
+        if matrix is None:
+            places = transformed_places(name, numbers, (rows, columns))
+            return sample(image, *places, known, border, fill)
+        return _warped(image, (matrix, (rows, columns)), known, border, fill)
 
-    @image_action()
+    @image_action(native=natively.rotate)
     def rotate(
         self,
         image: Any,
@@ -233,9 +242,11 @@ class Geometry(ImageActions):
             If the angle is no finite number.
         """
         image = as_image(image)
-        rows, columns = rotated_places(angle, image.shape, expand, center)
-        known = interpolation_for(interpolation, src, _SAMPLING)
-        return sample(image, rows, columns, known, border, fill)
+        known = interpolation_for(interpolation, src, SAMPLING)
+        to = rotation(angle, image.shape, expand, center)
+        if expand or center is not None:
+            return _warped(image, to, known, border, fill)
+        return _warped(image, to, known, border, fill, float(angle))
 
     @image_action(draws=True)
     def elastic_transform(
@@ -273,7 +284,7 @@ class Geometry(ImageActions):
         """
         image = as_image(image)
         rows, columns = elastic_places(image.shape, alpha, sigma, rng, kwargs)
-        known = interpolation_for(interpolation, src, _SAMPLING)
+        known = interpolation_for(interpolation, src, SAMPLING)
         return sample(image, rows, columns, known, border, fill)
 
     @image_action()
@@ -391,29 +402,38 @@ class Geometry(ImageActions):
 def _resized(
     image: NDArray[Any], size: tuple[int, int], interpolation: Any, antialias: bool, src: Any
 ) -> NDArray[Any]:
-    from ironbatch import kernels
-
     known = interpolation_for(interpolation, src)
-    if image.dtype in (np.uint8, np.int16, np.uint16, np.float32, np.float64):
-        made = kernels.resize(image, size=size, interpolation=known, antialias=bool(antialias))
-        return np.asarray(made)
-    if image.dtype.kind not in "biuf":
-        raise ValueError(f"images of {image.dtype} cannot be resized")
-    if known == "nearest":
-        if 0 in image.shape:
-            raise ValueError(f"an image of shape {image.shape} has no pixels to resize")
-        rows, columns = (
-            np.minimum(
-                ((np.arange(new) + 0.5) * (old / new)).astype(np.int64),
-                old - 1,
-            )
-            for new, old in zip(size, image.shape[:2], strict=True)
+    if 0 in image.shape[:2]:
+        raise ValueError(f"an image of shape {image.shape} has no pixels to resize")
+
+    def run(array: NDArray[Any], fill: float) -> NDArray[Any]:
+        return np.asarray(
+            kernels.resize(array, size=size, interpolation=known, antialias=bool(antialias))
         )
-        return np.asarray(image[rows[:, np.newaxis], columns])
-    made = kernels.resize(
-        image.astype(np.float64), size=size, interpolation=known, antialias=bool(antialias)
-    )
-    return converted(np.asarray(made), image.dtype)
+
+    return by_kernel(image, run, interpolation=known)
+
+
+def _warped(
+    image: NDArray[Any],
+    to: tuple[list[float], tuple[int, int]],
+    interpolation: str,
+    border: str,
+    fill: Any,
+    angle: float | None = None,
+) -> NDArray[Any]:
+    """Move pixels by a matrix to an image of some size, or rotate them about the middle."""
+    if border not in BORDERS:
+        raise ValueError(f"border has to be one of {', '.join(BORDERS)}, got {border!r}")
+    options = {"interpolation": interpolation, "border": border}
+
+    def run(array: NDArray[Any], fill: float) -> NDArray[Any]:
+        if angle is not None:
+            return np.asarray(kernels.rotate(array, angle=angle, fill=fill, **options))
+        matrix, size = to
+        return np.asarray(kernels.affine(array, matrix=matrix, size=size, fill=fill, **options))
+
+    return by_kernel(image, run, interpolation=interpolation, fill=fill)
 
 
 def _fitted(image: NDArray[Any], shape: tuple[int, ...], origin: Any, rng: Any) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""From places of a result to places of an image, in rows and columns of pixel centres."""
+"""Where pixels come from: matrices, and places in rows and columns of pixel centres."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ironbatch.extras import need
 from ironbatch.images.pixels import number_of
 
-__all__ = ["elastic_places", "rotated_places", "transformed_places"]
+__all__ = ["affine_matrix", "elastic_places", "known_method", "rotation", "transformed_places"]
 
 _Places = tuple[NDArray[np.float64], NDArray[np.float64]]
 _METHODS = {"affine": 6, "extent": 4, "perspective": 8, "quad": 8}
@@ -20,8 +20,8 @@ _METHODS = {"affine": 6, "extent": 4, "perspective": 8, "quad": 8}
 _NUMBERED = {0: "affine", 1: "extent", 2: "perspective", 3: "quad"}
 
 
-def transformed_places(method: Any, data: Any, size: tuple[int, int]) -> _Places:
-    """Say where the pixels of a transformed image come from.
+def known_method(method: Any, data: Any) -> tuple[str, list[float]]:
+    """Give the name of a mapping and its numbers.
 
     Parameters
     ----------
@@ -29,8 +29,6 @@ def transformed_places(method: Any, data: Any, size: tuple[int, int]) -> _Places
         A name or Pillow's number of it.
     data : sequence of float
         As in Pillow, where the first pixel reaches from 0 to 1.
-    size : tuple of int
-        Rows and columns of the result.
 
     Raises
     ------
@@ -47,9 +45,45 @@ def transformed_places(method: Any, data: Any, size: tuple[int, int]) -> _Places
         raise ValueError(
             f"data has to be {_METHODS[name]} finite numbers for {name!r}, got {data!r}"
         )
+    return name, numbers.tolist()
+
+
+def affine_matrix(name: str, numbers: list[float], size: tuple[int, int]) -> list[float] | None:
+    """Give the matrix of `kernels.affine` that does what a mapping of Pillow says.
+
+    Parameters
+    ----------
+    name, numbers
+        Of `known_method`.
+    size : tuple of int
+        Rows and columns of the result.
+
+    Returns
+    -------
+    list of float or None
+        None if there is none: the mapping is not affine, or leads to a line.
+    """
+    if name == "extent":
+        left, top, right, bottom = numbers
+        numbers = [(right - left) / size[1], 0, left, 0, (bottom - top) / size[0], top]
+    elif name != "affine":
+        return None
+    a, b, c, d, e, f = numbers
+    # From centres of pixels to centres of pixels.
+    back = np.array([[a, b, c + (a + b - 1) / 2], [d, e, f + (d + e - 1) / 2], [0, 0, 1]])
+    try:
+        there = np.linalg.inv(back)
+    except np.linalg.LinAlgError:
+        return None
+    made: list[float] = there[:2].ravel().tolist()
+    return made if np.isfinite(made).all() else None
+
+
+def transformed_places(name: str, numbers: list[float], size: tuple[int, int]) -> _Places:
+    """Say where the pixels of a transformed image come from; see `affine_matrix`."""
     y, x = np.meshgrid(np.arange(size[0]) + 0.5, np.arange(size[1]) + 0.5, indexing="ij")
     if name == "extent":
-        left, top, right, bottom = numbers.tolist()
+        left, top, right, bottom = numbers
         x, y = left + (right - left) / size[1] * x, top + (bottom - top) / size[0] * y
     elif name == "quad":
         west = [numbers[one] + (numbers[2 + one] - numbers[one]) / size[0] * y for one in (0, 1)]
@@ -59,7 +93,7 @@ def transformed_places(method: Any, data: Any, size: tuple[int, int]) -> _Places
         share = x / size[1]
         x, y = (left + share * (right - left) for left, right in zip(west, east, strict=True))
     else:
-        a, b, c, d, e, f, *rest = numbers.tolist()
+        a, b, c, d, e, f, *rest = numbers
         below: Any = 1.0
         if rest:
             below = rest[0] * x + rest[1] * y + 1
@@ -69,10 +103,10 @@ def transformed_places(method: Any, data: Any, size: tuple[int, int]) -> _Places
     return np.nan_to_num(y - 0.5, nan=-1e9), np.nan_to_num(x - 0.5, nan=-1e9)
 
 
-def rotated_places(
+def rotation(
     angle: Any, shape: tuple[int, ...], expand: bool = False, center: Any = None
-) -> _Places:
-    """Say where the pixels of a rotated image come from.
+) -> tuple[list[float], tuple[int, int]]:
+    """Give the matrix of `kernels.affine` that rotates an image, and the size of the result.
 
     Parameters
     ----------
@@ -83,7 +117,7 @@ def rotated_places(
     expand : bool
         Whether the result holds all of it.
     center : (float, float), optional
-        What stays in its place.
+        Row and column that stay in their place.
 
     Raises
     ------
@@ -91,38 +125,31 @@ def rotated_places(
         If the angle is no finite number, or the centre not two.
     """
     angle = number_of(angle, "angle")
-    middle = (shape[0] - 1) / 2, (shape[1] - 1) / 2
+    middle_y, middle_x = (shape[0] - 1) / 2, (shape[1] - 1) / 2
     if center is not None:
         given = np.asarray(center)
         if given.shape != (2,) or given.dtype.kind not in "iuf" or not np.isfinite(given).all():
             raise ValueError(f"center has to be a row and a column, got {center!r}")
-        middle = tuple(given.tolist())
+        middle_y, middle_x = given.tolist()
     # So that quarter turns are exact.
     radians = math.radians(angle % 360)
     cos, sin = round(math.cos(radians), 15), round(math.sin(radians), 15)
+
+    def turned(y: float, x: float) -> tuple[float, float]:
+        y, x = y - middle_y, x - middle_x
+        return middle_y + cos * y - sin * x, middle_x + sin * y + cos * x
+
     rows, columns = shape[:2]
-    first = 0.0, 0.0
+    first_y = first_x = 0.0
     if expand:
-        corners = [
-            (
-                middle[0] + cos * (y - middle[0]) - sin * (x - middle[1]),
-                middle[1] + sin * (y - middle[0]) + cos * (x - middle[1]),
-            )
-            for y in (-0.5, shape[0] - 0.5)
-            for x in (-0.5, shape[1] - 0.5)
-        ]
-        least = [min(corner[axis] for corner in corners) for axis in (0, 1)]
-        most = [max(corner[axis] for corner in corners) for axis in (0, 1)]
-        rows, columns = (
-            max(1, math.ceil(round(high - low, 9))) for low, high in zip(least, most, strict=True)
-        )
-        first = (
-            (least[0] + most[0]) / 2 - (rows - 1) / 2,
-            (least[1] + most[1]) / 2 - (columns - 1) / 2,
-        )
-    y = np.arange(rows)[:, np.newaxis] + first[0] - middle[0]
-    x = np.arange(columns) + first[1] - middle[1]
-    return middle[0] + sin * x + cos * y, middle[1] + cos * x - sin * y
+        ends = [(-0.5, one - 0.5) for one in shape[:2]]
+        corners = [turned(y, x) for y in ends[0] for x in ends[1]]
+        ys, xs = zip(*corners, strict=True)
+        rows, columns = (max(1, math.ceil(round(max(one) - min(one), 9))) for one in (ys, xs))
+        first_y = (min(ys) + max(ys)) / 2 - (rows - 1) / 2
+        first_x = (min(xs) + max(xs)) / 2 - (columns - 1) / 2
+    zero_y, zero_x = turned(0, 0)
+    return [cos, sin, zero_x - first_x, -sin, cos, zero_y - first_y], (rows, columns)
 
 
 def elastic_places(

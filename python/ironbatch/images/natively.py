@@ -20,28 +20,38 @@ from numpy.typing import NDArray
 from ironbatch import components as columns
 from ironbatch import kernels
 from ironbatch.actions.arguments import has_item_values
-from ironbatch.images.boxes import place_of, scaled_size, shape_of, sides_of, size_of
-from ironbatch.images.pixels import colour, dtype_range
-from ironbatch.images.sampling import interpolation_for
+from ironbatch.images.boxes import is_random, place_of, scaled_size, shape_of, sides_of, size_of
+from ironbatch.images.mapping import affine_matrix, known_method, rotation
+from ironbatch.images.pixels import (
+    KERNEL_DTYPES,
+    colour,
+    dtype_range,
+    number_of,
+)
+from ironbatch.images.sampling import SAMPLING, interpolation_for
 from ironbatch.namedexpr.per_item import PerItem
 
 __all__ = [
     "Images",
     "add",
+    "additive_noise",
     "clip",
     "crop",
+    "cutout",
     "flip",
     "invert",
+    "multiplicative_noise",
     "multiply",
     "pad",
     "patches",
     "resize",
+    "rotate",
+    "salt",
     "scale",
+    "transform",
 ]
 
 Values = Mapping[str, Any]
-
-_DTYPES = frozenset(map(np.dtype, ("u1", "i2", "u2", "f4", "f8")))
 
 
 @dataclass(frozen=True)
@@ -67,10 +77,10 @@ class Images:
         """Whether kernels take the pixels, and items are images."""
         component = self.component
         if isinstance(component, columns.Ragged):
-            return component.dtype in _DTYPES and component.shapes.shape[1] in (2, 3)
+            return component.dtype in KERNEL_DTYPES and component.shapes.shape[1] in (2, 3)
         return (
             isinstance(component, np.ndarray)
-            and component.dtype in _DTYPES
+            and component.dtype in KERNEL_DTYPES
             and component.ndim in (3, 4)
         )
 
@@ -80,6 +90,12 @@ class Images:
         if isinstance(self.component, columns.Ragged):
             return list(map(tuple, self.component.shapes.tolist()))
         return [self.component.shape[1:]] * len(self.component)
+
+    def are_larger(self, size: tuple[int, int]) -> bool:
+        """Whether a box lies within each of them, as far as that is known."""
+        if self.component is None:
+            return True
+        return all(size[0] <= shape[0] and size[1] <= shape[1] for shape in set(self.shapes))
 
     def per_item(self, values: Sequence[Any]) -> Any:
         """Give a kernel one value for all items if they are alike, else one for each."""
@@ -93,8 +109,14 @@ def crop(images: Images, values: Values) -> Any:
     """Cut boxes out."""
     if values["crop_boundaries"] is not False:
         return None
+    origin, shape = values["origin"], values["shape"]
+    if is_random(origin) and not has_item_values(shape):
+        size = shape_of(shape)
+        if not images.are_larger(size):
+            raise ValueError("a box is larger than an image")
+        return kernels.random_crop.bind(size=size)
     if images.component is None:
-        return _crop_unseen(values["origin"], values["shape"])
+        return _crop_unseen(origin, shape)
 
     def box(
         image: tuple[int, ...], shape: Any, origin: Any
@@ -115,15 +137,130 @@ def crop(images: Images, values: Values) -> Any:
 def _crop_unseen(origin: Any, shape: Any) -> Any:
     if has_item_values(origin) or has_item_values(shape):
         return None
-    size = list(shape_of(shape))
+    size = shape_of(shape)
     if isinstance(origin, str):
         return kernels.center_crop.bind(size=size) if origin == "center" else None
-    # What is no share of the room there is: its place does not depend on that.
-    place = place_of(origin, (1, 1), (1, 1))
-    known = place == (0, 0) or place_of(origin, (1, 1), (9, 9)) == place
-    if not known or any(one and one < 1 for one in origin):
+    place = _fixed_place(origin)
+    return None if place is None else kernels.crop.bind(size=size, origin=place)
+
+
+def _fixed_place(origin: Any) -> tuple[int, int] | None:
+    """Give the place of a box that is the same in all images, if it is."""
+    if isinstance(origin, str) or has_item_values(origin):
         return None
-    return kernels.crop.bind(size=size, origin=list(place))
+    # A share of the room there is, or a place.
+    places = {place_of(origin, (0, 0), (room, room)) for room in (0, 10**9)}
+    return places.pop() if len(places) == 1 else None
+
+
+def cutout(images: Images, values: Values) -> Any:
+    """Fill boxes with a colour."""
+    origin, shape = values["origin"], values["shape"]
+    color = _colors(images, values["color"])
+    if color is None:
+        return None
+    if has_item_values(origin) or has_item_values(shape):
+        known = None
+    else:
+        size = shape_of(shape)
+        if is_random(origin):
+            # In a smaller image the box begins at its beginning.
+            made = kernels.cutout.bind(size=size, color=color)
+            return made if images.are_larger(size) else None
+        known = _fixed_place(origin)
+        if known is not None:
+            return kernels.cutout.bind(size=size, origin=known, color=color)
+    if images.component is None:
+        return None
+
+    def box(image: tuple[int, ...], shape: Any, origin: Any) -> tuple[Any, Any]:
+        size = shape_of(shape)
+        return size, place_of(origin, size, (image[0], image[1]))
+
+    sizes, origins = _for_items(images, values, ("shape", "origin"), box)
+    return kernels.cutout.bind(size=sizes, origin=origins, color=color)
+
+
+def salt(images: Images, values: Values) -> Any:
+    """Put grains at random places."""
+    size, share = values["size"], values["p_noise"]
+    if any(map(_is_function, (size, values["color"]))) or has_item_values(size):
+        return None
+    color = _colors(images, values["color"])
+    if color is None:
+        return None
+    share = _finite(share, "p_noise")
+    return kernels.salt.bind(share=share, color=color, size=shape_of(size, "size"))
+
+
+def additive_noise(images: Images, values: Values) -> Any:
+    """Add noise."""
+    return _noise(images, values, kernels.additive_noise)
+
+
+def multiplicative_noise(images: Images, values: Values) -> Any:
+    """Multiply by noise."""
+    return _noise(images, values, kernels.multiplicative_noise)
+
+
+def _noise(images: Images, values: Values, kernel: Any) -> Any:
+    # A function is nothing that kernels draw from.
+    if _is_function(values["noise"]) or values["preserve_type"] is not True:
+        return None
+    return _clipped(images, values, kernel.bind(std=_finite(values["noise"], "noise")))
+
+
+def rotate(images: Images, values: Values) -> Any:
+    """Rotate images."""
+    options = _between(images, values)
+    expand, center, angle = values["expand"], values["center"], values["angle"]
+    if options is None or has_item_values(expand):
+        return None
+    if center is None and not expand:
+        return kernels.rotate.bind(angle=_finite(angle, "angle"), **options)
+    if images.component is None:
+        return None
+    names = ("angle", "center")
+    matrices, sizes = _for_items(
+        images, values, names, lambda image, angle, center: rotation(angle, image, expand, center)
+    )
+    return _warped(matrices, sizes, options)
+
+
+def transform(images: Images, values: Values) -> Any:
+    """Move pixels by a mapping."""
+    options = _between(images, values)
+    if options is None or images.component is None:
+        return None
+
+    def mapped(image: tuple[int, ...], method: Any, data: Any, size: Any) -> tuple[Any, Any]:
+        known = (image[0], image[1]) if size is None else size_of(size, image)
+        matrix = affine_matrix(*known_method(method, data), known)
+        if matrix is None:
+            raise ValueError("no kernel does that")
+        return matrix, known
+
+    matrices, sizes = _for_items(images, values, ("method", "data", "size"), mapped)
+    return _warped(matrices, sizes, options)
+
+
+def _between(images: Images, values: Values) -> dict[str, Any] | None:
+    """Give how kernels take pixels from between pixels."""
+    given = (values["interpolation"], values["border"])
+    if any(map(has_item_values, given)) or not _fits(images, values["fill"]):
+        return None
+    return {
+        "interpolation": interpolation_for(given[0], images.src, SAMPLING),
+        "border": given[1],
+        "fill": float(values["fill"]),
+    }
+
+
+def _warped(matrix: Any, size: Any, options: Mapping[str, Any]) -> Any:
+    # Results of one size, whatever the items are.
+    return (
+        None if has_item_values(size) else kernels.affine.bind(matrix=matrix, size=size, **options)
+    )
 
 
 def resize(images: Images, values: Values) -> Any:
@@ -220,18 +357,34 @@ def add(images: Images, values: Values) -> Any:
 
 def _scale_shift(images: Images, values: Values, name: str, number: Any) -> Any:
     keeps = values["preserve_type"]
-    if not _is_number(number) or has_item_values(values["clip"]) or has_item_values(keeps):
+    if not _is_number(number) or has_item_values(keeps):
         return None
     made = kernels.scale_shift.bind(**{name: number}, dtype=None if keeps else np.float32)
+    return _clipped(images, values, made)
+
+
+def _clipped(images: Images, values: Values, made: Any) -> Any:
+    if has_item_values(values["clip"]):
+        return None
     if not values["clip"]:
         return made
     if images.component is None:
         return None
     # An integer dtype keeps values within it by itself.
-    if keeps and images.component.dtype.kind in "iu":
+    if values["preserve_type"] and images.component.dtype.kind in "iu":
         return made
     low, high = dtype_range(images.component.dtype)
     return kernels.chain(made, kernels.clip.bind(low=low, high=high))
+
+
+def _colors(images: Images, color: Any) -> list[float] | None:
+    """Give the numbers of a colour, if all images can have it."""
+    if has_item_values(color):
+        return None
+    if images.component is None:
+        return [float(color)] if _fits(images, color) else None
+    made = colour(color, _pixel(images), "color")
+    return list(map(float, np.atleast_1d(made)))
 
 
 def _is_number(value: Any) -> bool:
@@ -243,6 +396,20 @@ def _is_number(value: Any) -> bool:
         return True
     is_number = isinstance(value, int | float | np.integer | np.floating)
     return is_number and not isinstance(value, bool)
+
+
+def _is_function(value: Any) -> bool:
+    # An expression may be called too.
+    return callable(value) and not has_item_values(value)
+
+
+def _finite(value: Any, name: str) -> Any:
+    """Give a finite number, or numbers for items; anything else raises."""
+    if not has_item_values(value):
+        return number_of(value, name)
+    if not _is_number(value):
+        raise ValueError(f"{name} has no number for each item")
+    return value
 
 
 def _fits(images: Images, fill: Any) -> bool:

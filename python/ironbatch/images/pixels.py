@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from ironbatch.extras import need
 
 __all__ = [
+    "KERNEL_DTYPES",
     "as_array",
     "as_image",
     "as_pillow",
@@ -26,6 +27,9 @@ __all__ = [
     "through_pillow",
     "whole_numbers",
 ]
+
+#: Dtypes of images that kernels take.
+KERNEL_DTYPES = frozenset(map(np.dtype, ("u1", "i2", "u2", "f4", "f8")))
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 

@@ -8,15 +8,17 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ironbatch.images.pixels import colour, converted
+from ironbatch.images.pixels import KERNEL_DTYPES, colour, converted
 
-__all__ = ["BORDERS", "interpolation_for", "sample"]
+__all__ = ["BORDERS", "SAMPLING", "by_kernel", "interpolation_for", "sample"]
 
 Border: TypeAlias = Literal["constant", "edge", "reflect", "wrap"]
 BORDERS = ("constant", "edge", "reflect", "wrap")
 
 #: Pillow's numbers for its filters.
 _NUMBERED = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "area"}
+#: What pixels are taken with at places between pixels, and with other sizes.
+SAMPLING = ("nearest", "bilinear", "bicubic")
 _RESIZING = ("nearest", "bilinear", "bicubic", "lanczos", "area")
 
 
@@ -51,6 +53,55 @@ def interpolation_for(given: Any, src: Any, known: tuple[str, ...] = _RESIZING) 
             f"it; got {given!r}"
         )
     return str(name)
+
+
+def by_kernel(
+    image: NDArray[Any],
+    run: Callable[[NDArray[Any], float], NDArray[Any]],
+    *,
+    interpolation: str,
+    fill: Any = 0,
+) -> NDArray[Any]:
+    """Run a kernel that takes pixels from other places, on an image of any dtype.
+
+    Parameters
+    ----------
+    image : ndarray
+        Rows, columns and maybe channels.
+    run : callable
+        Gets an array of a dtype that kernels take, and what lies outside of it.
+    interpolation : str
+        What `run` does between pixels.
+    fill : number or sequence of numbers
+        What lies outside, one for each channel.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing between two pixels of such a dtype.
+    """
+    outside = colour(fill, image, "fill")
+    if image.dtype in KERNEL_DTYPES:
+        if outside.size == 1:
+            return np.asarray(run(image, float(outside.reshape(()))))
+        planes = [run(image[..., at], float(one)) for at, one in enumerate(outside)]
+        return np.stack(planes, axis=-1)
+    if interpolation == "nearest":
+        # The numbers of pixels are moved in their place.
+        height, width, *channels = image.shape
+        numbers = np.arange(float(height * width)).reshape(height, width)
+        index = np.asarray(run(numbers, -1.0)).astype(np.int64)
+        made = image.reshape(height * width, *channels)[index]
+        made[index < 0] = outside
+        return made
+    if image.dtype.kind not in "biuf":
+        raise ValueError(
+            f"there is nothing between pixels of {image.dtype}: give interpolation='nearest'"
+        )
+    wide = by_kernel(
+        image.astype(np.float64), run, interpolation=interpolation, fill=outside.astype(np.float64)
+    )
+    return converted(wide, image.dtype)
 
 
 def sample(

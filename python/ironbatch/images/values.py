@@ -112,7 +112,7 @@ class Pixels(ImageActions):
         number = _for_channels(term, image, "term")
         return _finished(image.astype(np.float64) + number, image, clip, preserve_type)
 
-    @image_action(draws=True)
+    @image_action(native=natively.additive_noise, draws=True)
     def additive_noise(
         self,
         image: Any,
@@ -136,7 +136,7 @@ class Pixels(ImageActions):
         drawn = _noise(noise, image, rng, 0.0)
         return _finished(image.astype(np.float64) + drawn, image, clip, preserve_type)
 
-    @image_action(draws=True)
+    @image_action(native=natively.multiplicative_noise, draws=True)
     def multiplicative_noise(
         self,
         image: Any,
@@ -160,7 +160,7 @@ class Pixels(ImageActions):
         drawn = _noise(noise, image, rng, 1.0)
         return _finished(image.astype(np.float64) * drawn, image, clip, preserve_type)
 
-    @image_action(draws=True)
+    @image_action(native=natively.salt, draws=True)
     def salt(
         self,
         image: Any,
@@ -197,7 +197,7 @@ class Pixels(ImageActions):
             made[row : row + grain[0], column : column + grain[1]] = colour(drawn, made, "color")
         return made
 
-    @image_action(draws="origin")
+    @image_action(native=natively.cutout, draws="origin")
     def cutout(
         self, image: Any, origin: Any, shape: Any, color: Any = 0, *, rng: Any = None
     ) -> Any:

@@ -58,7 +58,7 @@ class Fused(PlannedStep):
             natives = [native_step(member.step, cls) for member in self.members]
             together = all(native is not None and native.joins_others for native in natives)
             self._fuses[cls] = together
-        computed: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+        computed: list[tuple[tuple[Any, ...], dict[str, Any], int]] = []
         if together:
             try:
                 made = self._run_chain(batch, scope, computed)
@@ -90,7 +90,7 @@ class Fused(PlannedStep):
                 kernel = self._chain.kernels[number]
             else:
                 args, kwargs = member.arguments(batch, scope)
-                computed.append((args, kwargs))
+                computed.append((args, kwargs, attributes["_action_calls"]))
                 kernel = self._kernel_of(number, type(batch), args, kwargs).resolve(batch)
             # In the order of a step by itself, as each draw is numbered.
             if fixes_first:
@@ -142,7 +142,8 @@ class Fused(PlannedStep):
             attributes["_action_calls"] = 0
             try:
                 if number < len(computed):
-                    args, kwargs = computed[number]
+                    # The draws of the arguments have been counted.
+                    args, kwargs, attributes["_action_calls"] = computed[number]
                     getattr(batch, member.step.name)(*args, **kwargs)
                 else:
                     member.run(batch, scope)
