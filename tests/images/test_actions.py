@@ -293,6 +293,31 @@ def test_what_is_drawn_depends_on_the_seed_and_not_on_the_batch(make, name, args
     assert np.array_equal(np.random.get_state()[1], state)
 
 
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("salt", (0.3, 2.5)),
+        ("additive_noise", (5, True)),
+        ("multiplicative_noise", (P([1, 2, 3, 4]), True)),
+        ("cutout", ("random", (3, 2), 2.5)),
+        ("crop", ("random", (3, 2))),
+    ],
+)
+@pytest.mark.parametrize("target", [None, "for"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_components_of_different_types_draw_the_same(make, name, args, target, order):
+    def drawn(src):
+        batch = make("f4")
+        batch.store("others", make("u1").images)
+        options = {} if target is None else {"target": target}
+        getattr(batch, name)(*args, src=src, **options)
+        return {one: getattr(batch, one) for one in ("images", "others")}
+
+    together = drawn(["images", "others"][::order])
+    assert same(together["images"], drawn("images")["images"])
+    assert same(together["others"], drawn("others")["others"])
+
+
 def test_masks_are_not_mixed_by_default(make):
     batch = make(masks=True)
     batch.masks = np.asarray(batch.masks) * 7

@@ -250,6 +250,9 @@ class ImageAction:
             if kernel is None:
                 return None
             found.append(kernel)
+        if found[0].draws and any(_links(kernel) != _links(found[0]) for kernel in found[1:]):
+            # All components draw in one call, and that is one of one kernel.
+            return None
         return found
 
 
@@ -267,12 +270,16 @@ def _signature(method: Callable[..., Any]) -> inspect.Signature:
     return inspect.Signature([*own, *options, *rest])
 
 
+def _links(kernel: Any) -> list[tuple[str, dict[str, Any]]]:
+    return [(one.__name__, one.params) for one in getattr(kernel, "kernels", (kernel,))]
+
+
 def _run_kernels(
     batch: Any, pairs: Sequence[tuple[Any, Any]], kernels: Sequence[Any], options: Mapping[str, Any]
 ) -> Any:
     given = {name: one for name, one in options.items() if name not in ("src", "dst")}
     if kernels[0].draws:
-        # One call, so that all components draw the same: none of these kernels depends on one.
+        # One call, so that all components draw the same.
         sources, targets = (list(names) for names in zip(*pairs, strict=True))
         batch.apply_parallel(kernels[0], src=sources, dst=targets, **given)
         return batch

@@ -262,12 +262,15 @@ def test_neighbouring_kernels_on_one_component_are_marked(scans):
     assert "fusible" not in line(pipeline, 4)
 
 
+def test_kernels_for_some_of_the_items_are_marked(scans):
+    assert groups(clip(clip(scans.p), p=0.5)) == [[0, 1]]
+
+
 @pytest.mark.parametrize(
     "second",
     [
         lambda p: clip(p, src="masks"),
         lambda p: clip(p, dst="masks"),
-        lambda p: clip(p, p=0.5),
         lambda p: clip(p, n_workers=1),
         lambda p: clip(p, timeout=1),
         lambda p: clip(p, init="images"),
