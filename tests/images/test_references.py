@@ -454,8 +454,14 @@ def test_a_field_deforms_and_has_a_size():
     )
 
 
-def test_a_field_has_an_interpolation_and_a_border():
+def test_a_field_is_smoothed_as_by_scipy():
     pytest.importorskip("scipy")
+    plain = one(IMAGE / 255).elastic_transform(30, 1.5).images
+    options = one(IMAGE / 255).elastic_transform(30, 1.5, mode="constant").images
+    assert np.allclose(plain, options, rtol=0, atol=1e-9)
+
+
+def test_a_field_has_an_interpolation_and_a_border():
     plain = one().elastic_transform(30, 1).images
     assert not np.array_equal(one().elastic_transform(30, 1, "nearest").images, plain)
     assert not np.array_equal(one().elastic_transform(30, 1, None, "constant", 9).images, plain)

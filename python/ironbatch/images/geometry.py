@@ -280,7 +280,7 @@ class Geometry(ImageActions):
         border, fill
             As for `transform`.
         **kwargs
-            Further arguments of `scipy.ndimage.gaussian_filter`.
+            Further arguments of `scipy.ndimage.gaussian_filter`, which smooths the field then.
         """
         image = as_image(image)
         rows, columns = elastic_places(image.shape, alpha, sigma, rng, kwargs)

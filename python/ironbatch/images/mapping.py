@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ironbatch import kernels
 from ironbatch.extras import need
 from ironbatch.images.pixels import number_of
 
@@ -170,7 +171,7 @@ def elastic_places(
     rng : Generator
         What to draw from.
     options : mapping
-        Further arguments of `scipy.ndimage.gaussian_filter`.
+        Further arguments of `scipy.ndimage.gaussian_filter`, which smooths the field then.
 
     Raises
     ------
@@ -178,9 +179,13 @@ def elastic_places(
         If `alpha` is not finite, or `sigma` negative.
     """
     alpha, sigma = number_of(alpha, "alpha"), number_of(sigma, "sigma", least=0)
-    ndimage = need("scipy.ndimage", extra="images", what="elastic_transform")
-    options = {"mode": "constant", "cval": 0.0, **options}
     size = shape[:2]
-    down = ndimage.gaussian_filter(rng.uniform(-1, 1, size), sigma, **options) * alpha
-    right = ndimage.gaussian_filter(rng.uniform(-1, 1, size), sigma, **options) * alpha
+    field = rng.uniform(-1, 1, size), rng.uniform(-1, 1, size)
+    if options:
+        ndimage = need("scipy.ndimage", extra="images", what="elastic_transform with options")
+        options = {"mode": "constant", "cval": 0.0, **options}
+        down, right = (alpha * ndimage.gaussian_filter(one, sigma, **options) for one in field)
+    else:
+        smooth = kernels.gaussian_blur.bind(sigma=(sigma, sigma), border="constant")
+        down, right = (alpha * smooth(one) for one in field)
     return np.arange(size[0])[:, np.newaxis] + down, np.arange(size[1]) + right
