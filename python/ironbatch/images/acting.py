@@ -24,7 +24,7 @@ from ironbatch.actions.native import fixed_values
 from ironbatch.actions.policy import policy_of
 from ironbatch.batch.batch import Batch
 from ironbatch.images.boxes import is_random
-from ironbatch.images.natively import Images
+from ironbatch.images.known import Images
 from ironbatch.images.pixels import as_array, is_pillow
 from ironbatch.namedexpr.base import NamedExpression
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ironbatch import kernels
 from ironbatch.images import natively
 from ironbatch.images.acting import ImageActions, image_action
 from ironbatch.images.boxes import place_of, scaled_size, shape_of, sides_of, size_of
@@ -18,8 +16,16 @@ from ironbatch.images.mapping import (
     rotation,
     transformed_places,
 )
-from ironbatch.images.pixels import as_image, colour, converted, pair, whole_numbers
-from ironbatch.images.sampling import BORDERS, SAMPLING, by_kernel, interpolation_for, sample
+from ironbatch.images.pixels import as_image, colour, pair, whole_numbers
+from ironbatch.images.placing import cut, fitted, put
+from ironbatch.images.sampling import (
+    BORDERS,
+    SAMPLING,
+    interpolation_for,
+    resized,
+    sample,
+    warped,
+)
 
 __all__ = ["Geometry"]
 
@@ -55,7 +61,7 @@ class Geometry(ImageActions):
             If a side is not above 0, or there is no such interpolation.
         """
         image = as_image(image)
-        return _resized(image, size_of(size, image.shape), interpolation, antialias, src)
+        return resized(image, size_of(size, image.shape), interpolation, antialias, src)
 
     @image_action(native=natively.scale, draws="origin")
     def scale(
@@ -85,10 +91,10 @@ class Geometry(ImageActions):
         """
         image = as_image(image)
         size = scaled_size(factor, image.shape)
-        made = _resized(image, size, interpolation, antialias, src)
+        made = resized(image, size, interpolation, antialias, src)
         if not preserve_shape:
             return made
-        return _fitted(made, image.shape, origin, rng)
+        return fitted(made, image.shape, origin, rng)
 
     @image_action(native=natively.crop, draws="origin")
     def crop(
@@ -134,7 +140,7 @@ class Geometry(ImageActions):
             return made
         if size[0] > image.shape[0] or size[1] > image.shape[1]:
             raise ValueError(f"shape={size} is larger than an image of shape {image.shape}")
-        return _cut(image, (row, column), size)
+        return cut(image, (row, column), size)
 
     @image_action(draws="origin")
     def put_on_background(
@@ -162,7 +168,7 @@ class Geometry(ImageActions):
         weights = None if mask is None else as_image(mask)
         if weights is not None and weights.shape != image.shape[:2]:
             raise ValueError(f"mask is of shape {weights.shape}, and the image {image.shape}")
-        _put(made, image, place_of(origin, image.shape[:2], made.shape[:2], rng), weights)
+        put(made, image, place_of(origin, image.shape[:2], made.shape[:2], rng), weights)
         return made
 
     @image_action(native=natively.transform)
@@ -206,7 +212,7 @@ class Geometry(ImageActions):
         if matrix is None:
             places = transformed_places(name, numbers, (rows, columns))
             return sample(image, *places, known, border, fill)
-        return _warped(image, (matrix, (rows, columns)), known, border, fill)
+        return warped(image, (matrix, (rows, columns)), known, border, fill)
 
     @image_action(native=natively.rotate)
     def rotate(
@@ -245,8 +251,8 @@ class Geometry(ImageActions):
         known = interpolation_for(interpolation, src, SAMPLING)
         to = rotation(angle, image.shape, expand, center)
         if expand or center is not None:
-            return _warped(image, to, known, border, fill)
-        return _warped(image, to, known, border, fill, float(angle))
+            return warped(image, to, known, border, fill)
+        return warped(image, to, known, border, fill, float(angle))
 
     @image_action(draws=True)
     def elastic_transform(
@@ -308,7 +314,7 @@ class Geometry(ImageActions):
             raise ValueError(f"mode has to be 'const' or 'wrap', got {mode!r}")
         made = np.empty_like(image)
         made[...] = colour(fill, image, "fill")
-        _put(made, image, (down, right), None)
+        put(made, image, (down, right), None)
         return made
 
     @image_action(native=natively.pad)
@@ -395,86 +401,5 @@ class Geometry(ImageActions):
                 along.append(length - box)
             starts.append(along)
         return np.stack(
-            [_cut(image, (row, column), size) for row in starts[0] for column in starts[1]]
+            [cut(image, (row, column), size) for row in starts[0] for column in starts[1]]
         )
-
-
-def _resized(
-    image: NDArray[Any], size: tuple[int, int], interpolation: Any, antialias: bool, src: Any
-) -> NDArray[Any]:
-    known = interpolation_for(interpolation, src)
-    if 0 in image.shape[:2]:
-        raise ValueError(f"an image of shape {image.shape} has no pixels to resize")
-
-    def run(array: NDArray[Any], fill: float) -> NDArray[Any]:
-        return np.asarray(
-            kernels.resize(array, size=size, interpolation=known, antialias=bool(antialias))
-        )
-
-    return by_kernel(image, run, interpolation=known)
-
-
-def _warped(
-    image: NDArray[Any],
-    to: tuple[list[float], tuple[int, int]],
-    interpolation: str,
-    border: str,
-    fill: Any,
-    angle: float | None = None,
-) -> NDArray[Any]:
-    """Move pixels by a matrix to an image of some size, or rotate them about the middle."""
-    if border not in BORDERS:
-        raise ValueError(f"border has to be one of {', '.join(BORDERS)}, got {border!r}")
-    options = {"interpolation": interpolation, "border": border}
-
-    def run(array: NDArray[Any], fill: float) -> NDArray[Any]:
-        if angle is not None:
-            return np.asarray(kernels.rotate(array, angle=angle, fill=fill, **options))
-        matrix, size = to
-        return np.asarray(kernels.affine(array, matrix=matrix, size=size, fill=fill, **options))
-
-    return by_kernel(image, run, interpolation=interpolation, fill=fill)
-
-
-def _fitted(image: NDArray[Any], shape: tuple[int, ...], origin: Any, rng: Any) -> NDArray[Any]:
-    """Crop an image, or put it on zeros, along each axis."""
-    sides = list(zip(image.shape[:2], shape[:2], strict=True))
-    (rows, columns), larger = [min(pair) for pair in sides], [max(pair) for pair in sides]
-    place = place_of(origin, (rows, columns), (larger[0], larger[1]), rng)
-    # Along an axis the image is the larger one, or what it is put on.
-    in_image = [at if had > to else 0 for at, (had, to) in zip(place, sides, strict=True)]
-    in_whole = [at if had < to else 0 for at, (had, to) in zip(place, sides, strict=True)]
-    whole = np.zeros(shape, image.dtype)
-    part = _cut(image, (in_image[0], in_image[1]), (rows, columns))
-    _put(whole, part, (in_whole[0], in_whole[1]), None)
-    return whole
-
-
-def _cut(image: NDArray[Any], place: tuple[int, int], size: tuple[int, int]) -> NDArray[Any]:
-    (row, column), (rows, columns) = place, size
-    if row < 0 or column < 0 or row + rows > image.shape[0] or column + columns > image.shape[1]:
-        raise ValueError(
-            f"origin={place}: a box of shape {size} does not lie within an image of shape "
-            f"{image.shape}"
-        )
-    return image[row : row + rows, column : column + columns]
-
-
-def _put(
-    whole: NDArray[Any], image: NDArray[Any], place: tuple[int, int], weights: NDArray[Any] | None
-) -> None:
-    """Write an image into another one; what lies outside is left out."""
-    row, column = place
-    rows, columns = image.shape[:2]
-    target = whole[max(0, row) : max(0, row + rows), max(0, column) : max(0, column + columns)]
-    top, left = max(0, -row), max(0, -column)
-    inside = slice(top, top + target.shape[0]), slice(left, left + target.shape[1])
-    if weights is None:
-        target[...] = image[inside]
-        return
-    share = weights[inside]
-    share = share / 255 if share.dtype == np.uint8 else share.astype(np.float64)
-    if image.ndim == 3:
-        share = share[..., np.newaxis]
-    mixed = target + share * (image[inside].astype(np.float64) - target)
-    target[...] = converted(mixed, whole.dtype)

@@ -10,21 +10,17 @@ images that an action gets before the pass: only what does not depend on their s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ironbatch import components as columns
 from ironbatch import kernels
 from ironbatch.actions.arguments import has_item_values
 from ironbatch.images.boxes import is_random, place_of, scaled_size, shape_of, sides_of, size_of
+from ironbatch.images.known import Images
 from ironbatch.images.mapping import affine_matrix, known_method, rotation
 from ironbatch.images.pixels import (
-    KERNEL_DTYPES,
-    colour,
     dtype_range,
     number_of,
 )
@@ -32,7 +28,6 @@ from ironbatch.images.sampling import SAMPLING, interpolation_for
 from ironbatch.namedexpr.per_item import PerItem
 
 __all__ = [
-    "Images",
     "add",
     "additive_noise",
     "clip",
@@ -52,57 +47,6 @@ __all__ = [
 ]
 
 Values = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Images:
-    """What is known of the images of a component.
-
-    Attributes
-    ----------
-    src : str
-        Name of the component.
-    batch : Batch, optional
-        The batch; None if the images are yet to be made.
-    component : component, optional
-        The images; None likewise.
-    """
-
-    src: str
-    batch: Any = None
-    component: Any = None
-
-    @property
-    def are_numeric(self) -> bool:
-        """Whether kernels take the pixels, and items are images."""
-        component = self.component
-        if isinstance(component, columns.Ragged):
-            return component.dtype in KERNEL_DTYPES and component.shapes.shape[1] in (2, 3)
-        return (
-            isinstance(component, np.ndarray)
-            and component.dtype in KERNEL_DTYPES
-            and component.ndim in (3, 4)
-        )
-
-    @property
-    def shapes(self) -> list[tuple[int, ...]]:
-        """The shape of each image."""
-        if isinstance(self.component, columns.Ragged):
-            return list(map(tuple, self.component.shapes.tolist()))
-        return [self.component.shape[1:]] * len(self.component)
-
-    def are_larger(self, size: tuple[int, int]) -> bool:
-        """Whether a box lies within each of them, as far as that is known."""
-        if self.component is None:
-            return True
-        return all(size[0] <= shape[0] and size[1] <= shape[1] for shape in set(self.shapes))
-
-    def per_item(self, values: Sequence[Any]) -> Any:
-        """Give a kernel one value for all items if they are alike, else one for each."""
-        first = values[0]
-        if all(one == first for one in values):
-            return first
-        return PerItem(list(values), n=len(self.batch), index=self.batch.index)
 
 
 def crop(images: Images, values: Values) -> Any:
@@ -130,7 +74,7 @@ def crop(images: Images, values: Values) -> Any:
             raise ValueError("a box does not lie within an image")
         return size, first
 
-    sizes, origins = _for_items(images, values, ("shape", "origin"), box)
+    sizes, origins = images.compute(values, ("shape", "origin"), box)
     return kernels.crop.bind(size=sizes, origin=origins)
 
 
@@ -156,7 +100,7 @@ def _fixed_place(origin: Any) -> tuple[int, int] | None:
 def cutout(images: Images, values: Values) -> Any:
     """Fill boxes with a colour."""
     origin, shape = values["origin"], values["shape"]
-    color = _colors(images, values["color"])
+    color = images.numbers_of(values["color"])
     if color is None:
         return None
     if has_item_values(origin) or has_item_values(shape):
@@ -177,7 +121,7 @@ def cutout(images: Images, values: Values) -> Any:
         size = shape_of(shape)
         return size, place_of(origin, size, (image[0], image[1]))
 
-    sizes, origins = _for_items(images, values, ("shape", "origin"), box)
+    sizes, origins = images.compute(values, ("shape", "origin"), box)
     return kernels.cutout.bind(size=sizes, origin=origins, color=color)
 
 
@@ -186,7 +130,7 @@ def salt(images: Images, values: Values) -> Any:
     size, share = values["size"], values["p_noise"]
     if any(map(_is_function, (size, values["color"]))) or has_item_values(size):
         return None
-    color = _colors(images, values["color"])
+    color = images.numbers_of(values["color"])
     if color is None:
         return None
     share = _finite(share, "p_noise")
@@ -221,8 +165,8 @@ def rotate(images: Images, values: Values) -> Any:
     if images.component is None:
         return None
     names = ("angle", "center")
-    matrices, sizes = _for_items(
-        images, values, names, lambda image, angle, center: rotation(angle, image, expand, center)
+    matrices, sizes = images.compute(
+        values, names, lambda image, angle, center: rotation(angle, image, expand, center)
     )
     return _warped(matrices, sizes, options)
 
@@ -240,14 +184,14 @@ def transform(images: Images, values: Values) -> Any:
             raise ValueError("no kernel does that")
         return matrix, known
 
-    matrices, sizes = _for_items(images, values, ("method", "data", "size"), mapped)
+    matrices, sizes = images.compute(values, ("method", "data", "size"), mapped)
     return _warped(matrices, sizes, options)
 
 
 def _between(images: Images, values: Values) -> dict[str, Any] | None:
     """Give how kernels take pixels from between pixels."""
     given = (values["interpolation"], values["border"])
-    if any(map(has_item_values, given)) or not _fits(images, values["fill"]):
+    if any(map(has_item_values, given)) or not images.can_have(values["fill"]):
         return None
     return {
         "interpolation": interpolation_for(given[0], images.src, SAMPLING),
@@ -270,7 +214,7 @@ def resize(images: Images, values: Values) -> Any:
         if has_item_values(size) or (np.ndim(size) and None in size):
             return None
         return _resized(images, values, list(shape_of(size, "size")))
-    (sizes,) = _for_items(images, values, ("size",), lambda image, size: (size_of(size, image),))
+    (sizes,) = images.compute(values, ("size",), lambda image, size: (size_of(size, image),))
     return _resized(images, values, sizes)
 
 
@@ -278,7 +222,7 @@ def scale(images: Images, values: Values) -> Any:
     """Give images sizes that are a multiple of their own."""
     if images.component is None or values["preserve_shape"] is not False:
         return None
-    (sizes,) = _for_items(images, values, ("factor",), lambda image, by: (scaled_size(by, image),))
+    (sizes,) = images.compute(values, ("factor",), lambda image, by: (scaled_size(by, image),))
     return _resized(images, values, sizes)
 
 
@@ -295,16 +239,14 @@ def _resized(images: Images, values: Values, size: Any) -> Any:
 def pad(images: Images, values: Values) -> Any:
     """Add a border."""
     border, fill = values["border"], values["fill"]
-    if has_item_values(values["mode"]) or not _fits(images, fill):
+    if has_item_values(values["mode"]) or not images.can_have(fill):
         return None
     if images.component is None:
         if has_item_values(border):
             return None
         before, after = map(list, sides_of(border))
     else:
-        before, after = _for_items(
-            images, values, ("border",), lambda image, border: sides_of(border)
-        )
+        before, after = images.compute(values, ("border",), lambda image, border: sides_of(border))
     return kernels.pad.bind(before=before, after=after, mode=values["mode"], value=float(fill))
 
 
@@ -377,16 +319,6 @@ def _clipped(images: Images, values: Values, made: Any) -> Any:
     return kernels.chain(made, kernels.clip.bind(low=low, high=high))
 
 
-def _colors(images: Images, color: Any) -> list[float] | None:
-    """Give the numbers of a colour, if all images can have it."""
-    if has_item_values(color):
-        return None
-    if images.component is None:
-        return [float(color)] if _fits(images, color) else None
-    made = colour(color, _pixel(images), "color")
-    return list(map(float, np.atleast_1d(made)))
-
-
 def _is_number(value: Any) -> bool:
     """Tell whether something is a number, or has one for each item."""
     if isinstance(value, PerItem):
@@ -410,42 +342,3 @@ def _finite(value: Any, name: str) -> Any:
     if not _is_number(value):
         raise ValueError(f"{name} has no number for each item")
     return value
-
-
-def _fits(images: Images, fill: Any) -> bool:
-    """Tell whether a colour is one number that images can have, whatever they are like."""
-    if has_item_values(fill) or np.ndim(fill):
-        return False
-    if images.component is None:
-        return bool(0 <= fill <= 255)
-    colour(fill, _pixel(images), "fill")
-    return True
-
-
-def _pixel(images: Images) -> NDArray[Any]:
-    channels = next(iter(images.shapes), (1, 1))[2:]
-    return np.empty((1, 1, *channels), images.component.dtype)
-
-
-def _for_items(
-    images: Images,
-    values: Values,
-    names: tuple[str, ...],
-    compute: Callable[..., tuple[Any, ...]],
-) -> list[Any]:
-    """Compute parameters of a kernel: once if all items are alike, else for each item."""
-    shapes = images.shapes
-    given = [values[name] for name in names]
-    varying = [has_item_values(value) for value in given]
-    if not any(varying) and len(set(shapes)) == 1:
-        return [list(one) for one in compute(shapes[0], *given)]
-    rows = [
-        compute(
-            shape,
-            *(value[at] if varies else value for value, varies in zip(given, varying, strict=True)),
-        )
-        for at, shape in enumerate(shapes)
-    ]
-    if not rows:
-        raise ValueError("there are no items")
-    return [images.per_item(list(map(list, column))) for column in zip(*rows, strict=True)]

@@ -8,9 +8,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ironbatch import kernels
 from ironbatch.images.pixels import KERNEL_DTYPES, colour, converted
 
-__all__ = ["BORDERS", "SAMPLING", "by_kernel", "interpolation_for", "sample"]
+__all__ = ["BORDERS", "SAMPLING", "interpolation_for", "resized", "sample", "warped"]
 
 Border: TypeAlias = Literal["constant", "edge", "reflect", "wrap"]
 BORDERS = ("constant", "edge", "reflect", "wrap")
@@ -55,7 +56,7 @@ def interpolation_for(given: Any, src: Any, known: tuple[str, ...] = _RESIZING) 
     return str(name)
 
 
-def by_kernel(
+def _by_kernel(
     image: NDArray[Any],
     run: Callable[[NDArray[Any], float], NDArray[Any]],
     *,
@@ -98,10 +99,48 @@ def by_kernel(
         raise ValueError(
             f"there is nothing between pixels of {image.dtype}: give interpolation='nearest'"
         )
-    wide = by_kernel(
+    wide = _by_kernel(
         image.astype(np.float64), run, interpolation=interpolation, fill=outside.astype(np.float64)
     )
     return converted(wide, image.dtype)
+
+
+def resized(
+    image: NDArray[Any], size: tuple[int, int], interpolation: Any, antialias: bool, src: Any
+) -> NDArray[Any]:
+    """Give an image of any dtype another size, as `kernels.resize` does."""
+    known = interpolation_for(interpolation, src)
+    if 0 in image.shape[:2]:
+        raise ValueError(f"an image of shape {image.shape} has no pixels to resize")
+
+    def run(array: NDArray[Any], fill: float) -> NDArray[Any]:
+        return np.asarray(
+            kernels.resize(array, size=size, interpolation=known, antialias=bool(antialias))
+        )
+
+    return _by_kernel(image, run, interpolation=known)
+
+
+def warped(
+    image: NDArray[Any],
+    to: tuple[list[float], tuple[int, int]],
+    interpolation: str,
+    border: str,
+    fill: Any,
+    angle: float | None = None,
+) -> NDArray[Any]:
+    """Move pixels by a matrix to an image of some size, or rotate them about the middle."""
+    if border not in BORDERS:
+        raise ValueError(f"border has to be one of {', '.join(BORDERS)}, got {border!r}")
+    options = {"interpolation": interpolation, "border": border}
+
+    def run(array: NDArray[Any], fill: float) -> NDArray[Any]:
+        if angle is not None:
+            return np.asarray(kernels.rotate(array, angle=angle, fill=fill, **options))
+        matrix, size = to
+        return np.asarray(kernels.affine(array, matrix=matrix, size=size, fill=fill, **options))
+
+    return _by_kernel(image, run, interpolation=interpolation, fill=fill)
 
 
 def sample(
