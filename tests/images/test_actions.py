@@ -201,6 +201,15 @@ def test_p_chooses_the_same_items_for_all_components(make, name):
     assert 0 < sum(changed) < 4
 
 
+@pytest.mark.parametrize("dst", [None, "others"])
+def test_p_may_leave_all_items_as_they_are(make, dst):
+    batch = make()
+    batch.rotate(P([1, 2, 3, 4]), center=(2, 1), p=[0, 0, 0, 0], dst=dst)
+    batch.crop((0, 0), (2, 2), p=0, src=dst or "images")
+    assert np.array_equal(getattr(batch, dst or "images"), make().images)
+    assert np.array_equal(batch.images, make().images)
+
+
 def test_p_must_be_a_probability(make):
     with pytest.raises(ValueError, match=r"p must be between 0 and 1, got 1\.5"):
         make(masks=True).flip(p=1.5, src=["images", "masks"])

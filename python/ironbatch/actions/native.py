@@ -100,6 +100,11 @@ def apply_kernel(
     positions = None
     if applied is not None:
         positions = np.flatnonzero(np.asarray(applied, dtype=bool))
+        if not len(positions):
+            # Not even asked for the shapes of its results: parameters for no item have none.
+            for number, name in enumerate(names):
+                batch.store(name, columns.copy(sources[min(number, len(sources) - 1)]))
+            return None
     chosen = sources if positions is None else [columns.take(one, positions) for one in sources]
     options = {
         "name": names[0] if len(names) == 1 else None,

@@ -89,7 +89,7 @@ class Pixels(ImageActions):
             Whether floats are kept from 0 to 1; integers are kept within their dtype anyway.
         preserve_type : bool
             Whether the dtype stays; otherwise it is float32, and `clip` keeps pixels within what
-            the dtype was.
+            the dtype was. Items that `p` leaves as they are keep theirs.
         """
         image = as_image(image)
         factor = _for_channels(multiplier, image, "multiplier")
