@@ -16,6 +16,9 @@ from ironbatch.images.pixels import as_image, whole_numbers
 
 __all__ = ["show_images"]
 
+#: Width of an image in the grid.
+_INCHES = 2.5
+
 
 def show_images(
     batch: Any,
@@ -37,14 +40,13 @@ def show_images(
     texts = _titles(batch, titles, len(images))
     width = max(1, min(columns, len(images)))
     height = max(1, math.ceil(len(images) / width))
+    rows = [slice(width * at, width * (at + 1)) for at in range(height)]
+    inches = [_inches(images[row], None if texts is None else texts[row]) for row in rows]
     if figure is None:
         pyplot = need("matplotlib.pyplot", extra="plots", what="show")
-        sides = [as_image(image).shape for image in images]
-        # As high as the images are, within reason.
-        ratio = max((side[0] / max(1, side[1]) for side in sides), default=1.0)
-        row = 2.5 * min(max(ratio, 0.2), 3.0) + (0.3 if texts is not None else 0.05)
-        figure = pyplot.figure(figsize=(2.5 * width, row * height), layout="constrained")
-    axes = figure.subplots(height, width, squeeze=False).ravel()
+        figure = pyplot.figure(figsize=(_INCHES * width, sum(inches)), layout="constrained")
+    shares = {"height_ratios": inches}
+    axes = figure.subplots(height, width, squeeze=False, gridspec_kw=shares).ravel()
     for axis in axes:
         axis.set_axis_off()
     for at, image in enumerate(images):
@@ -57,6 +59,14 @@ def show_images(
         if texts is not None:
             axes[at].set_title(texts[at], fontsize="small")
     return figure
+
+
+def _inches(images: Sequence[Any], texts: Sequence[str] | None) -> float:
+    """Say how high a row is: as the images in it are, within reason, and their titles."""
+    sides = [as_image(image).shape for image in images]
+    ratio = max((side[0] / max(1, side[1]) for side in sides), default=1.0)
+    lines = 0 if texts is None else max((text.count("\n") + 1 for text in texts), default=0)
+    return _INCHES * min(max(ratio, 0.2), 3.0) + 0.1 + 0.17 * lines
 
 
 def _first(batch: Any, name: str, n: int) -> list[Any]:
