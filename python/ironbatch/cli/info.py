@@ -25,6 +25,7 @@ PACKAGES = {
     "psutil": "monitor",
     "matplotlib": "plots",
     "numba": "jit",
+    "setuptools-rust": "kernels",
     "scikit-learn": "demo",
 }
 """Optional packages, with the extra that installs them."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import keyword
 import re
 import shutil
@@ -11,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ironbatch.kernels.sdk import find_cargo, get_sdk
+from ironbatch.kernels.sdk import find_cargo, get_sdk, quoted
 
 __all__ = ["add_parser", "run", "write"]
 
@@ -99,7 +98,7 @@ def write(name: str, folder: Path) -> Path:
             target.write_text(text.replace(_PLACEHOLDER, name), encoding="utf-8")
         config = package / ".cargo" / "config.toml"
         config.parent.mkdir()
-        paths = {part: json.dumps(str(sdk / part)) for part in ("kernel", "vendor")}
+        paths = {part: quoted(sdk / part) for part in ("kernel", "vendor")}
         config.write_text(_CONFIG.format(**paths), encoding="utf-8")
     except BaseException:
         shutil.rmtree(package, ignore_errors=True)

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-__all__ = ["cargo_arguments", "find_cargo", "get_sdk"]
+__all__ = ["cargo_arguments", "find_cargo", "get_sdk", "quoted"]
 
 _INSTALLED = Path(__file__).parents[1] / "sdk"
 _CHECKOUT = Path(__file__).parents[3] / "rust"
@@ -42,6 +42,11 @@ def get_sdk() -> Path:
     raise FileNotFoundError(
         f"this installation of ironbatch has no SDK: {_INSTALLED} is missing; install it again"
     )
+
+
+def quoted(path: Path) -> str:
+    """Return a path as a string of TOML, which one of JSON is."""
+    return json.dumps(str(path), ensure_ascii=False)
 
 
 def find_cargo() -> str:
@@ -83,8 +88,7 @@ def cargo_arguments(crate: str | os.PathLike[str] = ".") -> list[str]:
     """
     sdk = get_sdk()
     cargo = find_cargo()
-    # A string of JSON is one of TOML, too.
-    kernel, vendor = (json.dumps(str(sdk / name)) for name in ("kernel", "vendor"))
+    kernel, vendor = (quoted(sdk / name) for name in ("kernel", "vendor"))
     arguments = ["--config", f"patch.crates-io.ironbatch-kernel.path={kernel}"]
     if not (sdk / "vendor").is_dir():
         return arguments
