@@ -1,12 +1,16 @@
 """``python -m ironbatch new-kernel``: what it writes, and what it refuses."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
+import ironbatch
 from ironbatch import get_sdk
 from ironbatch.cli import main
 from ironbatch.kernels import cargo_arguments
@@ -116,6 +120,46 @@ def test_without_cargo_it_says_where_to_get_it(home, capsys, monkeypatch):
     assert "https://rustup.rs" in err
     with pytest.raises(FileNotFoundError, match=r"cargo was not found.*https://rustup\.rs"):
         cargo_arguments("denoise")
+
+
+SETUP = """
+import json, runpy, sys, setuptools
+for name in sys.argv[1:]:
+    sys.modules[name] = None
+setuptools.setup = lambda **arguments: print(json.dumps(arguments["setup_requires"]))
+runpy.run_path("setup.py")
+"""
+
+
+def set_up(*missing):
+    """Run the package's setup.py where some modules are missing; what it asks for, and errors."""
+    done = subprocess.run(
+        [sys.executable, "-c", SETUP, *missing],
+        cwd="denoise",
+        env={**os.environ, "PYTHONPATH": str(Path(ironbatch.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.stdout.strip(), done.stderr
+
+
+@needs_cargo
+def test_built_apart_it_needs_ironbatch_only_where_it_was_not_begun(home):
+    main(["new-kernel", "denoise"])
+    assert set_up() == ("[]", "")
+    assert set_up("ironbatch") == ("[]", "")
+    Path("denoise/.cargo/config.toml").unlink()
+    assert set_up("ironbatch") == ('["ironbatch"]', "")
+
+
+def test_a_missing_build_tool_is_named(home):
+    main(["new-kernel", "denoise"])
+    out, err = set_up("setuptools_rust")
+    assert out == ""
+    assert "setuptools-rust is missing: pip install 'ironbatch[kernels]'" in err
+    assert "Traceback" not in err
 
 
 @needs_cargo

@@ -39,6 +39,9 @@ class Reader:
             **os.environ,
             "PYTHONPATH": os.pathsep.join(map(str, paths)),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            # The reader has more time.
+            "CARGO_PROFILE_RELEASE_LTO": "off",
+            "CARGO_PROFILE_RELEASE_OPT_LEVEL": "1",
         }
         if VENDORED:
             self.environment |= {"CARGO_HOME": str(self.cargo), "CARGO_NET_OFFLINE": "true"}
