@@ -287,6 +287,18 @@ class Dataset(Baseset):
             return preloaded.take(self.index, name)
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
+    # Seeing
+
+    def __repr__(self) -> str:
+        from ironbatch.display.dataset import dataset_text
+
+        return dataset_text(self)
+
+    def _repr_html_(self) -> str:
+        from ironbatch.display.dataset import dataset_html
+
+        return dataset_html(self)
+
     # Pipelines
 
     def pipeline(self, config: Any = None, **kwargs: Any) -> Pipeline:

@@ -427,10 +427,11 @@ class Batch(Parallel):
         return self
 
     def __repr__(self) -> str:
-        count = len(self)
-        head = f"{type(self).__name__} of {count} item{'' if count == 1 else 's'}"
-        parts = []
-        for component in self.components or ():
-            value = self._slot_get(component)
-            parts.append(f"{component}: {'-' if value is None else columns.describe(value)}")
-        return f"<{head}: {', '.join(parts)}>" if parts else f"<{head}>"
+        from ironbatch.display.batch import batch_text
+
+        return batch_text(self)
+
+    def _repr_html_(self) -> str:
+        from ironbatch.display.batch import batch_html
+
+        return batch_html(self)

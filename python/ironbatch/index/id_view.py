@@ -75,8 +75,14 @@ class IdView(Baseset):
         return lookup.find(self, id_) >= 0
 
     def __repr__(self) -> str:
-        view = "" if self._root is None else f", a view of {len(self.root)}"
-        return f"<{type(self).__name__} of {len(self)} ids ({self.kind}{view})>"
+        from ironbatch.display.index import index_text
+
+        return index_text(self)
+
+    def _repr_html_(self) -> str:
+        from ironbatch.display.index import index_html
+
+        return index_html(self)
 
     @property
     def nbytes(self) -> int:

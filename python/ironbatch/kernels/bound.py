@@ -102,6 +102,11 @@ class BoundKernel:
         name = f"{self.kernel.__module__}.{self.kernel.__name__}"
         return f"<kernel {name} bound to {params}>" if params else f"<kernel {name} bound>"
 
+    def _repr_html_(self) -> str:
+        from ironbatch.display.kernel import bound_html
+
+        return bound_html(self)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return BoundKernel, (self.kernel, self.params)
 

@@ -58,6 +58,11 @@ class KernelChain:
     def __repr__(self) -> str:
         return f"<chain of {', '.join(map(repr, self.kernels))}>"
 
+    def _repr_html_(self) -> str:
+        from ironbatch.display.kernel import chain_html
+
+        return chain_html(self)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return KernelChain, (self.kernels,)
 

@@ -117,6 +117,11 @@ class Kernel:
     def __repr__(self) -> str:
         return f"<kernel {self.__module__}.{self._native.signature}>"
 
+    def _repr_html_(self) -> str:
+        from ironbatch.display.kernel import kernel_html
+
+        return kernel_html(self)
+
     def __reduce__(self) -> tuple[Any, ...]:
         found = None
         with suppress(ImportError):

@@ -57,6 +57,11 @@ class KernelLibrary:
     def __repr__(self) -> str:
         return f"<kernels of {self.__name__} {self.__version__}: {', '.join(self._kernels)}>"
 
+    def _repr_html_(self) -> str:
+        from ironbatch.display.kernel import library_html
+
+        return library_html(self)
+
 
 def load_kernels(source: Any, *, module: str | None = None) -> KernelLibrary:
     """Load kernels that were compiled against the ironbatch SDK.
