@@ -1,7 +1,6 @@
 import math
 import re
 import time
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -172,22 +171,7 @@ def test_the_chain_as_it_was_written(scans):
     ]
 
 
-class Balanced(HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.open = []
-        self.tags = set()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        if tag != "br":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-
-def test_html_is_whole_and_escaped(scans):
+def test_html_is_whole_and_escaped(scans, read_page):
     evil = "<script>alert('x')</script>"
     pipeline = (scans >> Pipeline(config={evil: evil})).init_variable(evil, evil)
     pipeline = pipeline.scale(evil).update(V(evil), evil) + Pipeline().scale(evil).visit() * 2
@@ -195,11 +179,10 @@ def test_html_is_whole_and_escaped(scans):
     pipeline = pipeline.merge(scans.p.scale(evil))
     pipeline.before.call(print, evil)
     text = pipeline._repr_html_()
-    parser = Balanced()
-    parser.feed(text)
-    parser.close()
-    assert not parser.open
-    assert parser.tags <= {"div", "b", "i", "table", "tr", "td", "code", "br", "small"}
+    tags = read_page(text).tags
+    assert {"svg", "table"} <= tags
+    assert "script" not in tags
+    assert not {"a", "link", "img", "iframe", "style"} & tags
     assert "&lt;script&gt;" in text
     assert "http" not in text
 
@@ -242,7 +225,7 @@ def test_large_arguments_cost_nothing(scans, show):
     began = time.perf_counter()
     text = show(pipeline)
     assert time.perf_counter() - began < 2
-    assert len(text) < 20_000
+    assert len(text) < 60_000
     assert "3000x1000" in text
 
 

@@ -44,6 +44,10 @@ class Line:
         Expressions among its arguments, order, place, fusion.
     parts : list of Part
         Pipelines within: nested ones, and those that are joined.
+    kind : str
+        'native', 'ordered' if batches take turns, 'pipeline' or 'action'.
+    group : tuple of int or None
+        First and last number of the steps that it can be done with in one pass.
     """
 
     path: str
@@ -51,6 +55,8 @@ class Line:
     what: str
     notes: list[str] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+    kind: str = "action"
+    group: tuple[int, int] | None = None
 
 
 @dataclass
@@ -67,12 +73,15 @@ class Part:
         Its steps.
     parts : list of Part
         Other pipelines that are merged in.
+    goes_on : bool
+        Whether its batches are those of the part before it, rebatched or merged.
     """
 
     title: str
     facts: list[str] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+    goes_on: bool = False
 
 
 def explained(pipeline: Any, owner: Any = None) -> list[Part]:
@@ -109,7 +118,7 @@ def explained(pipeline: Any, owner: Any = None) -> list[Part]:
         if source.components is not None:
             title += f", with {brief(source.components)} alone"
         title += "; from here on in threads, whatever the target"
-    part = Part(title, parts=others)
+    part = Part(title, parts=others, goes_on=source is not None)
     parts.append(part)
     if owner is None:
         parts[0].facts = list(_facts(pipeline))
@@ -172,7 +181,9 @@ def _lines(
             line.notes.append(places[number])
         for group in together:
             if number in group:
+                line.group = group[0], group[-1]
                 line.notes.append(f"fusible: one pass with steps {group[0]} to {group[-1]}")
+        line.kind = _kind(step, likely)
         if step.nested is not None:
             inner = _lines(step.nested, owner, cls, f"{path}/", joined, at_home)
             line.parts.append(Part("nested", lines=inner))
@@ -250,6 +261,16 @@ def _of_action(step: Step, cls: Any, function: Any) -> str:
         ways = _ways(options.get("src"), options.get("dst"))
         return f"action of {cls.__name__} for each item, {ways}, target {brief(options['target'])}"
     return f"action of {cls.__name__}"
+
+
+def _kind(step: Step, cls: Any) -> str:
+    if step.nested is not None:
+        return "pipeline"
+    if native_step(step, cls) is not None:
+        return "native"
+    marks = action_marks(getattr(cls, step.name, None)) if step.kind == "action" and cls else {}
+    kind = KINDS.get(step.kind)
+    return "ordered" if marks.get("use_lock") or (kind is not None and kind.ordered) else "action"
 
 
 def _has_some(found: Iterator[Any]) -> bool:

@@ -1,13 +1,15 @@
-"""A pipeline as HTML for notebooks: rows of steps, without scripts or files of styles."""
+"""A pipeline as HTML for notebooks: its plan as a graph, then row by row, without scripts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
 
+from ironbatch.display.html import card, details
 from ironbatch.pipeline.chain.explain import Line, Part
+from ironbatch.pipeline.chain.graph import as_graph
 
-__all__ = ["as_html"]
+__all__ = ["as_html", "step_by_step"]
 
 _CELL = "text-align:left;vertical-align:top;padding:2px 10px 2px 0"
 _BOX = "border-left:3px solid #8aa;margin:4px 0 4px 4px;padding-left:8px"
@@ -23,8 +25,14 @@ def as_html(title: str, parts: list[Part]) -> str:
     parts : list of Part
         What is drawn.
     """
+    facts = "".join(f"<div>{escape(fact)}</div>" for part in parts for fact in part.facts)
+    return card(title, "", facts, as_graph(parts), details("step by step", step_by_step(parts)))
+
+
+def step_by_step(parts: list[Part]) -> str:
+    """Give rows of steps, with all that is known of them."""
     body = "".join(part for one in parts for part in _part(one))
-    return f'<div style="font-size:90%"><b>{escape(title)}</b>{body}</div>'
+    return f'<div style="font-size:90%">{body}</div>'
 
 
 def _part(part: Part) -> Iterator[str]:

@@ -24,8 +24,15 @@ class Profiled:
             raise RuntimeError("nothing was measured; run the pipeline with profile=True")
         return self.profile
 
-    def report(self) -> Report:
+    def report(self, html: Any = None) -> Report:
         """Say in words where the time went, and what would help.
+
+        Parameters
+        ----------
+        html : path, optional
+            Where to write the report as a page that needs no other file: with a table of actions,
+            a chart of who did what when, and the plan as a graph. It is written as a whole or not
+            at all.
 
         Returns
         -------
@@ -36,10 +43,17 @@ class Profiled:
         ------
         RuntimeError
             If no run was measured.
+        OSError
+            If the page cannot be written.
         """
         from ironbatch.pipeline.profile.report import make_report
 
-        return make_report(self._profiled())
+        made = make_report(self._profiled())
+        if html is not None:
+            from ironbatch.pipeline.profile.page import write_page
+
+            write_page(self, self._profiled(), made, html)
+        return made
 
     def trace(self, path: Any) -> None:
         """Write what every thread and process did when, as a file that Perfetto opens.

@@ -8,7 +8,7 @@ from math import ceil
 
 from ironbatch.pipeline.profile.profile import ActionTime, Profile
 
-__all__ = ["Report", "make_report"]
+__all__ = ["Report", "as_time", "make_report"]
 
 HIDDEN = 0.1
 """Share of the run that the consumer may wait for batches and still be what limits it."""
@@ -52,6 +52,11 @@ class Report:
 
     __repr__ = __str__
 
+    def _repr_html_(self) -> str:
+        from ironbatch.pipeline.profile.page import report_html
+
+        return report_html(self)
+
 
 def _cores() -> int:
     try:
@@ -60,7 +65,14 @@ def _cores() -> int:
         return os.cpu_count() or 1
 
 
-def _time(seconds: float) -> str:
+def as_time(seconds: float) -> str:
+    """Write down a time.
+
+    Examples
+    --------
+    >>> as_time(1.5), as_time(0.0123), as_time(2e-6)
+    ('1.50 s', '12.3 ms', '2 us')
+    """
     if seconds >= 1:
         return f"{seconds:.2f} s"
     return f"{seconds * 1e3:.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f} us"
@@ -88,7 +100,7 @@ class _Measured:
         self.remote = any(record.away is not None for record in profile.records)
 
     def per_batch(self, seconds: float) -> str:
-        return f"{_time(seconds / self.batches)} per batch"
+        return f"{as_time(seconds / self.batches)} per batch"
 
     def more_prefetch(self) -> int:
         """Give how many batches under way would keep the consumer busy."""
@@ -111,7 +123,7 @@ def make_report(profile: Profile) -> Report:
     limit, bottleneck, why, advice = _diagnose(sums, sums.longest, sums.hungriest)
     if sums.queued > sums.cpu + 0.1 * sums.wall:
         advice.append(
-            f"A machine with less other work: {_time(sums.queued)} passed while no core was free."
+            f"A machine with less other work: {as_time(sums.queued)} passed while no core was free."
         )
     numbers = {
         "seconds": profile.seconds,
@@ -136,17 +148,17 @@ def _describe(sums: _Measured, bottleneck: ActionTime | None, why: str) -> list[
     rate = profile.items / sums.wall
     waited = profile.waited / sums.wall
     if profile.startup:
-        how += f", which took {_time(profile.startup)} to begin"
+        how += f", which took {as_time(profile.startup)} to begin"
     whole = (
-        f"{profile.batches} batches, {profile.items} items in {_time(sums.wall)}: "
+        f"{profile.batches} batches, {profile.items} items in {as_time(sums.wall)}: "
         f"{rate:,.0f} items/s, {how}."
     )
     consumer = (
-        f"The consumer waited {_time(profile.waited)} for batches, {waited:.0%} of the run, and "
-        f"was busy for {_time(sums.own)}, {sums.per_batch(sums.own)}."
+        f"The consumer waited {as_time(profile.waited)} for batches, {waited:.0%} of the run, and "
+        f"was busy for {as_time(sums.own)}, {sums.per_batch(sums.own)}."
     )
     actions = (
-        f"Actions were busy for {_time(sums.busy)} in all, {sums.per_batch(sums.busy)}; "
+        f"Actions were busy for {as_time(sums.busy)} in all, {sums.per_batch(sums.busy)}; "
         f"{sums.used:.1f} of {sums.cores} cores were in use by them and the consumer."
     )
     lines = [whole, consumer, actions]
@@ -155,11 +167,12 @@ def _describe(sums: _Measured, bottleneck: ActionTime | None, why: str) -> list[
     share = bottleneck.seconds / sums.busy if sums.busy else 0.0
     place = f" (step {bottleneck.path})" if bottleneck.path.rpartition("/")[2] else ""
     lines.append(
-        f"Bottleneck: {bottleneck.name}{place}, {_time(bottleneck.seconds)} or {share:.0%} of the "
-        f"time of all actions, {_time(bottleneck.seconds / max(bottleneck.calls, 1))} a call: "
-        f"{_time(bottleneck.cpu)} on a core, {_time(bottleneck.queued)} without a free one, "
-        f"at most {_time(bottleneck.gil)} behind the interpreter's lock, "
-        f"{_time(bottleneck.blocked)} waiting for something else. {why}"
+        f"Bottleneck: {bottleneck.name}{place}, {as_time(bottleneck.seconds)} or {share:.0%} of "
+        "the time of all actions, "
+        f"{as_time(bottleneck.seconds / max(bottleneck.calls, 1))} a call: "
+        f"{as_time(bottleneck.cpu)} on a core, {as_time(bottleneck.queued)} without a free one, "
+        f"at most {as_time(bottleneck.gil)} behind the interpreter's lock, "
+        f"{as_time(bottleneck.blocked)} waiting for something else. {why}"
     )
     return lines
 
@@ -177,7 +190,7 @@ def _diagnose(
         and serial.waiting > 0.25 * serial.seconds
     ):
         why = (
-            f"Batches pass it one after another, and waited {_time(serial.waiting)} for their "
+            f"Batches pass it one after another, and waited {as_time(serial.waiting)} for their "
             "turns: it took most of the run by itself."
         )
         return (
@@ -203,7 +216,7 @@ def _of_consumer(sums: _Measured) -> tuple[str, ActionTime | None, str, list[str
     slowed = profile.consumer_gil > 0.15 * sums.own
     if profile.prefetch and not sums.remote and slowed and profile.consumer_cpu > 0.5 * sums.own:
         advice.append(
-            f"It waited up to {_time(profile.consumer_gil)} for the interpreter's lock, which "
+            f"It waited up to {as_time(profile.consumer_gil)} for the interpreter's lock, which "
             "actions in threads hold: target='mpc' would leave it to the consumer."
         )
     return "consumer", None, why, advice
@@ -251,7 +264,7 @@ def _in_threads(
         )
         advice = [
             "Processes: target='mpc', which gives each worker an interpreter of its own.",
-            f"Or a {hungriest.name} that computes in NumPy, a kernel or numba, without the lock.",
+            f"Or {hungriest.name} could compute in NumPy, a kernel or numba, without the lock.",
         ]
         if sums.cores == 1:
             advice = advice[1:]
@@ -269,8 +282,8 @@ def _in_processes(
         return "startup", longest, why, advice
     if profile.transfer > 0.5 * (profile.waited - profile.startup):
         why = (
-            f"For {_time(profile.transfer)} the consumer waited for batches that were finished and "
-            "on their way back."
+            f"For {as_time(profile.transfer)} the consumer waited for batches that were finished "
+            "and on their way back."
         )
         small = "Less to move: drop components that the consumer does not need, keep small dtypes."
         advice = ["Threads: target='threads', where nothing has to be moved.", small]

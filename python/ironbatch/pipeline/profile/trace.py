@@ -9,7 +9,7 @@ from ironbatch.formats.atomic import replacing
 from ironbatch.pipeline.profile.profile import Profile
 from ironbatch.pipeline.profile.recording import BatchRecord
 
-__all__ = ["trace_events", "write_trace"]
+__all__ = ["slices", "thread_names", "trace_events", "write_trace"]
 
 
 def write_trace(profile: Profile, path: Any) -> None:
@@ -36,10 +36,9 @@ def trace_events(profile: Profile) -> Iterator[dict[str, Any]]:
     in those the waiting for turns. The consumer has one, too: it waits for batches, then works with
     them.
     """
-    slices = sorted(_slices(profile), key=lambda one: (one[:3], -one[3]))
-    threads = {(record.pid, record.tid): record.thread for record in _parts(profile)}
+    ordered = sorted(slices(profile), key=lambda one: (one[:3], -one[3]))
+    threads = thread_names(profile)
     home, consumer = profile.consumer_thread
-    threads[profile.consumer_thread] = "consumer"
     for pid in sorted({pid for pid, _ in threads}):
         name = "consumer's process" if pid == home else "worker process"
         yield _named("process_name", pid, 0, name=f"{name} {pid}")
@@ -47,7 +46,7 @@ def trace_events(profile: Profile) -> Iterator[dict[str, Any]]:
     for (pid, tid), name in sorted(threads.items()):
         yield _named("thread_name", pid, tid, name=name)
         yield _named("thread_sort_index", pid, tid, sort_index=int((pid, tid) != (home, consumer)))
-    for pid, tid, begin, end, name, category, args in slices:
+    for pid, tid, begin, end, name, category, args in ordered:
         yield {
             "name": name,
             "cat": category,
@@ -58,6 +57,13 @@ def trace_events(profile: Profile) -> Iterator[dict[str, Any]]:
             "tid": tid,
             "args": args,
         }
+
+
+def thread_names(profile: Profile) -> dict[tuple[int, int], str]:
+    """Give the names of the threads that worked, by process and thread; the consumer's too."""
+    threads = {(record.pid, record.tid): record.thread for record in _parts(profile)}
+    threads[profile.consumer_thread] = "consumer"
+    return threads
 
 
 def _named(what: str, pid: int, tid: int, **args: Any) -> dict[str, Any]:
@@ -71,7 +77,7 @@ def _parts(profile: Profile) -> Iterator[BatchRecord]:
             yield record.away
 
 
-def _slices(profile: Profile) -> Iterator[tuple[int, int, int, int, str, str, dict[str, Any]]]:
+def slices(profile: Profile) -> Iterator[tuple[int, int, int, int, str, str, dict[str, Any]]]:
     """Give process, thread, beginning and end in nanoseconds, name, category and arguments."""
     first = min(
         [asked for _, asked, _ in profile.consumer] + [part.began for part in _parts(profile)],
