@@ -25,6 +25,7 @@ from ironbatch.errors import (
     SkipBatchException,
     StopPipeline,
     TooManyFailuresError,
+    UnknownColumnError,
     UnknownIdError,
     WorkerDiedError,
 )
@@ -139,6 +140,7 @@ __all__ = [
     "TotalDiskMonitor",
     "TotalMemoryMonitor",
     "USSMonitor",
+    "UnknownColumnError",
     "UnknownIdError",
     "V",
     "VMSMonitor",

@@ -15,6 +15,8 @@ from ironbatch.errors import UnknownIdError
 from ironbatch.index import Baseset, DatasetIndex
 from ironbatch.index.iteration import IterState, refuse_misspelt
 from ironbatch.random import make_rng, stream_key
+from ironbatch.sources import Table
+from ironbatch.sources.items import columns_of, data_of, items_of
 
 if TYPE_CHECKING:
     from ironbatch.namedexpr import NamedExpression
@@ -32,12 +34,18 @@ class Dataset(Baseset):
 
     Parameters
     ----------
-    index : DatasetIndex, int, array-like of ids, or callable
-        The items.
+    index : DatasetIndex, int, array-like of ids, callable, or data
+        The items; or a table or an array of two and more dimensions, which is what `preloaded` is
+        then: its rows are the items. Their ids are the values of `index_col`, or the labels of a
+        pandas DataFrame, or else 0, 1, ...
     batch_class : type
-        A subclass of `Batch`.
-    preloaded : array, tuple, dict, DataFrame, or any object with advanced indexing, optional
-        Data of all items; each batch gets copies of its rows when it first uses them.
+        A subclass of `Batch`. If it has no components and the items are the rows of a table, they
+        are its columns.
+    preloaded : array, tuple, dict, table, or any object with advanced indexing, optional
+        Data of all items; each batch gets copies of its rows when it first uses them. Whatever
+        `ironbatch.sources` knows may stand for a table or an array.
+    index_col : str, optional
+        The column of a table whose values are the ids of its rows.
     cast_to_array : bool
         Convert lists in `preloaded` to arrays where they have a regular shape.
     copy : bool
@@ -53,7 +61,11 @@ class Dataset(Baseset):
     Raises
     ------
     TypeError
-        If `batch_class` is not a subclass of `Batch`.
+        If `batch_class` is not a subclass of `Batch`, or a column has no form in NumPy or Python.
+    KeyError
+        If the table has no such column as `index_col`.
+    ValueError
+        If ids repeat in that column.
 
     Examples
     --------
@@ -66,6 +78,12 @@ class Dataset(Baseset):
     (8, 2)
     >>> [batch.labels.tolist() for batch in dataset.gen_batch(4, n_epochs=1)]
     [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+    >>> import pandas
+    >>> houses = pandas.DataFrame({'place': ['a', 'b', 'c'], 'price': [3.5, 1.5, 2.5]})
+    >>> batch = ironbatch.Dataset(houses, index_col='place').next_batch(2)
+    >>> batch.indices.tolist(), batch.price.tolist()
+    (['a', 'b'], [3.5, 1.5])
     """
 
     batch_class: type[Batch]
@@ -79,21 +97,27 @@ class Dataset(Baseset):
         cast_to_array: bool = True,
         copy: bool = False,
         addressing: Addressing = "auto",
+        index_col: str | None = None,
         **kwargs: Any,
     ) -> None:
         if not (isinstance(batch_class, type) and issubclass(batch_class, Batch)):
             raise TypeError(f"batch_class must be a subclass of Batch, got {batch_class!r}")
+        components = batch_class.components
+        names = (components,) if isinstance(components, str) else components and tuple(components)
+        if preloaded is None and (data := data_of(index)) is not None:
+            index, preloaded = items_of(data, index_col), data
+            if names is None and isinstance(data, Table):
+                names = columns_of(data, index_col, batch_class)
+            index_col, addressing = None, "position"  # the rows are the items, in their order
+        elif index_col is not None and preloaded is None:
+            raise TypeError(f"index_col={index_col!r} is a column of a table, and there is none")
         super().__init__(index, *args)
         self.batch_class = batch_class
         self.cv_splits: int = 0
         self._copy = copy
         if preloaded is not None and not isinstance(preloaded, Preloaded):
-            components = batch_class.components
             preloaded = Preloaded(
-                preloaded,
-                (components,) if isinstance(components, str) else components and tuple(components),
-                addressing,
-                cast_to_array=cast_to_array,
+                preloaded, names, addressing, cast_to_array=cast_to_array, index_col=index_col
             )
             if self.index.root is not self.index and preloaded.fits(len(self.index)):
                 # The rows are those of this dataset's items, not of the index they come from.

@@ -21,6 +21,7 @@ __all__ = [
     "SkipBatchException",
     "StopPipeline",
     "TooManyFailuresError",
+    "UnknownColumnError",
     "UnknownIdError",
     "WorkerDiedError",
 ]
@@ -48,6 +49,13 @@ class DuplicateIdWarning(UserWarning):
 
 class UnknownIdError(IronbatchError, KeyError):
     """An id is not in the index. The message names the id, its type and the index's kind."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class UnknownColumnError(IronbatchError, KeyError):
+    """A table has no such column. The message names the column and those that there are."""
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""

@@ -13,7 +13,7 @@ from ironbatch.actions.policy import UNSET, given_settings
 from ironbatch.batch.merge import merge_batches
 from ironbatch.batch.names import chosen_names, component_names
 from ironbatch.batch.parallel import Parallel
-from ironbatch.batch.preloaded import Addressing, split_parts
+from ironbatch.batch.preloaded import Addressing, Preloaded, split_parts
 from ironbatch.batch.view import ComponentsView
 from ironbatch.index import DatasetIndex
 
@@ -85,6 +85,8 @@ class Batch(Parallel):
             self._slot_declare(
                 names if type(names) is tuple else component_names(names, type(self).__name__)
             )
+        elif type(preloaded) is Preloaded and preloaded.names is not None:
+            self._slot_declare(preloaded.names)  # the columns of a table
         if not isinstance(index, DatasetIndex):
             index = DatasetIndex(index)
         attributes = self.__dict__

@@ -8,8 +8,9 @@ The rule for plain data (arrays, lists, ragged columns, any object with advanced
    to another item;
 3. or as the user says, with ``addressing='id'`` or ``'position'``.
 
-A pandas DataFrame (or Series) has ids of its own: its labels, so it is addressed by label when all
-ids are labels, and by the rule above otherwise.
+A table may have ids of its own: the column that ``index_col=`` names, or the labels of a pandas
+DataFrame or Series (unless they only count its rows). Then each id must be among them; where none
+of the ids is a label of pandas, the rule above holds.
 
 A batch gets copies of its rows. What is written to the batch stays in the batch.
 """
@@ -25,6 +26,8 @@ from numpy.typing import NDArray
 
 from ironbatch import components as columns
 from ironbatch.errors import ComponentError
+from ironbatch.sources import Rows, Table, source_of
+from ironbatch.sources.labels import Labels, labels_of
 
 if TYPE_CHECKING:
     from ironbatch.index import DatasetIndex
@@ -34,29 +37,40 @@ __all__ = ["Addressing", "Preloaded"]
 Addressing = Literal["auto", "id", "position"]
 
 
-def _is_frame(data: Any) -> bool:
-    return hasattr(data, "iloc") and hasattr(data, "columns")
-
-
 class Preloaded:
     """Preloaded data of a dataset or a batch, split into its components once.
 
     Parameters
     ----------
-    data : array, tuple, dict, DataFrame, or any object with advanced indexing
-        One row for each item. A tuple or list gives the components in order, a dict or DataFrame by
+    data : array, tuple, dict, table, or any object with advanced indexing
+        One row for each item. A tuple or list gives the components in order, a dict or a table by
         name; anything else is the one component, or the whole data of a batch without components.
+        What `ironbatch.sources` knows may stand for an array or for the whole.
     components : tuple of str or None
         Names of the components of the batch class.
     addressing : {'auto', 'id', 'position'}
         How rows belong to items; see the module's text.
     cast_to_array : bool
         Convert lists to columns once, rather than for each batch.
+    index_col : str, optional
+        The column of a table whose values are the ids of its rows.
+    whole : bool
+        Make components of whole columns that lie in memory, for many batches to take rows from;
+        otherwise rows are taken first.
+
+    Attributes
+    ----------
+    names : tuple of str or None
+        The components.
 
     Raises
     ------
     ComponentError
         If there are more parts than components, or a name that is not a component.
+    TypeError
+        If a column has no form in NumPy or Python, or `index_col` is given for what is no table.
+    KeyError
+        If there is no such column as `index_col`.
     ValueError
         If `addressing` is something else.
     """
@@ -68,28 +82,49 @@ class Preloaded:
         addressing: Addressing = "auto",
         *,
         cast_to_array: bool = False,
+        index_col: str | None = None,
+        whole: bool = True,
     ) -> None:
         if addressing not in ("auto", "id", "position"):
             raise ValueError(f"addressing must be 'auto', 'id' or 'position', got {addressing!r}")
-        self.data = data
+        if index_col is not None and addressing == "position":
+            raise ValueError(f"index_col={index_col!r} finds rows by id, not by position")
         self.addressing = addressing
-        self.parts: dict[str | None, Any] = split_parts(data, components)
-        if cast_to_array and components is not None:
-            self.parts = {
-                name: columns.as_component(part, len(part), name=str(name))
-                if isinstance(part, list)
-                else part
-                for name, part in self.parts.items()
-            }
-        self._columns = {
-            name: columns.Dense.of(part, name)
-            for name, part in self.parts.items()
-            if isinstance(part, np.ndarray)
-            and part.dtype.kind != "O"
-            and part.ndim > 0
-            and part.flags.c_contiguous
-        }
+        self.names = components
+        source = source_of(data)
+        self.data = source.given if source is not None and source is data else data
+        self._labels: dict[str | None, Labels] = {}
+        self._common = labels_of(source, index_col, data)
+        self._strict = index_col is not None or addressing == "id"
+        self.parts: dict[str | None, Any] = split_parts(
+            data if source is None else source, components
+        )
+        self._sources: dict[str | None, Rows | Table] = {}
+        self._columns: dict[str | None, Any] = {}
+        for name, part in self.parts.items():
+            if cast_to_array and components is not None and isinstance(part, list):
+                part = self.parts[name] = columns.as_component(part, len(part), name=str(name))
+            known = source_of(part)
+            if known is not None:
+                if name is not None and isinstance(known, Table):
+                    known = known.as_rows()
+                self._sources[name] = known
+                if self._common is None and known.labelled:
+                    self._labels[name] = Labels(known.labels(), None)
+                self.parts[name] = known.given
+                if whole and isinstance(known, Rows):
+                    made = known.whole(name)
+                    if made is not None:
+                        self._columns[name] = made
+            elif (
+                isinstance(part, np.ndarray)
+                and part.dtype.kind != "O"
+                and part.ndim > 0
+                and part.flags.c_contiguous
+            ):
+                self._columns[name] = columns.Dense.of(part, name)
         self._rules: dict[str | None, tuple[DatasetIndex, str]] = {}
+        self._found: dict[Labels, tuple[DatasetIndex, NDArray[np.int64] | None]] = {}
 
     def __contains__(self, name: object) -> bool:
         return name in self.parts
@@ -101,7 +136,7 @@ class Preloaded:
         """
         column = self._columns.get(name)
         if column is not None:
-            return columns.take(column, self._positions(len(column), index, name))
+            return columns.take(column, self._positions_in(column, index, name))
         part = self.parts.get(name)
         if part is None:
             return None
@@ -118,9 +153,9 @@ class Preloaded:
         None if the part is of another kind. Parameters and errors are those of `take`.
         """
         column = self._columns.get(name)
-        if column is None:
+        if not isinstance(column, columns.Dense):
             return None
-        return column, self._positions(len(column), index, name)
+        return column, self._positions_in(column, index, name)
 
     def take(self, index: DatasetIndex, name: str | None, *, copy: bool = False) -> Any:
         """Give a copy of the rows of these items.
@@ -143,6 +178,8 @@ class Preloaded:
         ------
         ComponentError
             If rows and items cannot be brought together.
+        UnknownIdError
+            If ids are not among the labels of a table (a KeyError).
         """
         part = self.parts[name]
         if name is None and isinstance(part, tuple | list):
@@ -172,29 +209,48 @@ class Preloaded:
         ComponentError
             If rows and items cannot be brought together.
         """
-        return self._positions_in(self.parts[name], index, name)
+        return self._positions_in(self._sources.get(name, self.parts[name]), index, name)
 
     def fits(self, n: int) -> bool:
         """Whether every part has this many rows, so far as their numbers are known."""
-        lengths = {_length(part) for part in self.parts.values() if part is not None} - {None}
+        lengths = {
+            _length(self._sources.get(name, part))
+            for name, part in self.parts.items()
+            if part is not None
+        } - {None}
         return lengths == {n}
 
     def _rows(self, part: Any, index: DatasetIndex, name: str | None) -> Any:
         if part is None:
             return None
-        positions = self._positions_in(part, index, name)
-        if hasattr(part, "iloc"):
-            return part.iloc[positions]
+        known = self._sources.get(name)
+        if known is None or part is not known.given:
+            known = source_of(part)  # one of several parts of data without components
+        positions = self._positions_in(part if known is None else known, index, name)
+        if isinstance(known, Table) or (known is not None and name is None):
+            return known.raw(positions)
+        if known is not None:
+            return known.take(positions, name)
         if isinstance(part, list):
             return [part[position] for position in positions]
         if isinstance(part, np.ndarray | columns.Ragged | columns.Strings | columns.Bytes):
             return columns.take(part, positions)
         return part[positions]
 
-    def _positions_in(self, part: Any, index: DatasetIndex, name: str | None) -> Any:
-        if hasattr(part, "iloc"):
-            return self._table_positions(part, index, name)
+    def _positions_in(self, part: Any, index: DatasetIndex, name: str | None) -> NDArray[np.int64]:
+        labels = self._common or self._labels.get(name)
+        if labels is not None and self.addressing != "position":
+            found = self._labelled(labels, index.root)
+            if found is not None:
+                return found[index.root_positions]
         return self._positions(_length(part), index, name)
+
+    def _labelled(self, labels: Labels, root: DatasetIndex) -> NDArray[np.int64] | None:
+        """Give the row of each item of a root; None if its ids are no labels."""
+        known = self._found.get(labels)
+        if known is None or known[0] is not root:
+            known = self._found[labels] = (root, labels.rows_of(root, strict=self._strict))
+        return known[1]
 
     def _positions(
         self, length: int | None, index: DatasetIndex, name: str | None
@@ -209,19 +265,6 @@ class Preloaded:
                 "labels, or addressing='position'"
             )
         return np.ascontiguousarray(index.indices, dtype=np.int64)
-
-    def _table_positions(self, table: Any, index: DatasetIndex, name: str | None) -> Any:
-        if self.addressing != "position":
-            first = np.flatnonzero(~table.index.duplicated())
-            found = table.index[first].get_indexer(index.indices)
-            missing = found < 0
-            positions = first[found]
-            if not missing.any():
-                return positions
-            if self.addressing == "id":
-                lost = index.indices[missing].tolist()[0]
-                raise KeyError(f"the preloaded table has no row labelled {lost!r}")
-        return self._positions(len(table), index, name)
 
     def _rule(self, length: int | None, index: DatasetIndex, name: str | None) -> str:
         """Say whether rows are found by id or by position, worked out once for each root."""
@@ -282,17 +325,21 @@ def split_parts(data: Any, components: tuple[str, ...] | None) -> dict[str | Non
         return {None: data}
     if hasattr(data, "as_dict") and hasattr(data, "components"):
         data = data.as_dict()
-    if isinstance(data, Mapping) or _is_frame(data):
+    if isinstance(data, Mapping):
         names = list(data)
         unknown = [name for name in names if name not in components]
-        if unknown and not _is_frame(data):
+        if unknown:
             raise ComponentError(
                 f"the data names {unknown[0]!r}, which is not a component; "
                 f"the components are {', '.join(components)}"
             )
-        if names and len(unknown) == len(names):
-            raise _no_column(names, components)
-        return {name: data[name] for name in names if name in components}
+        return dict(data)
+    table = source_of(data)
+    if isinstance(table, Table):
+        chosen = [name for name in table.names if name in components]
+        if not chosen and table.names:
+            raise _no_column(table.names, components)
+        return {name: column for name, column in table.columns(chosen).items()}  # noqa: C416
     if isinstance(data, np.ndarray) and data.dtype.names:
         fields = [name for name in data.dtype.names if name in components]
         if not fields and len(components) > 1:

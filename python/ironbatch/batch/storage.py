@@ -15,6 +15,7 @@ from ironbatch.batch.names import component_names
 from ironbatch.batch.preloaded import Preloaded, split_parts
 from ironbatch.batch.view import ComponentsView
 from ironbatch.errors import ComponentError
+from ironbatch.sources import Rows
 
 if TYPE_CHECKING:
     from ironbatch.index import DatasetIndex
@@ -254,7 +255,7 @@ class ComponentStorage(BatchBase):
             parts = split_parts(data, names)
         for name, part in parts.items():
             if name is not None:
-                self._assign_component(name, part)
+                self._assign_component(name, part.all(name) if isinstance(part, Rows) else part)
 
     @property
     def array_of_nones(self) -> np.ndarray[Any, Any]:

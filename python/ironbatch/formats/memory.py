@@ -12,6 +12,7 @@ from ironbatch.errors import ComponentError
 from ironbatch.formats.base import ComponentNames, Format
 from ironbatch.formats.native import component_of
 from ironbatch.formats.registry import register_format
+from ironbatch.sources import Table, source_of
 
 if TYPE_CHECKING:
     from ironbatch.batch.batch import Batch
@@ -25,12 +26,10 @@ def as_one(src: Any, name: str) -> Any:
 
     A mapping or table that has such a part gives it; anything else is the component itself.
     """
-    if isinstance(src, Mapping) or (hasattr(src, "columns") and hasattr(src, "iloc")):
-        if name in src:
-            return {name: src[name]}
-        if isinstance(src, Mapping):
-            return src
-    return {name: src}
+    if isinstance(src, Mapping):
+        return {name: src[name]} if name in src else src
+    source = source_of(src)
+    return src if isinstance(source, Table) and name in source.names else {name: src}
 
 
 @register_format(None)
@@ -47,6 +46,7 @@ class Memory(Format):
         components: ComponentNames,
         *,
         addressing: Addressing = "auto",
+        index_col: str | None = None,
     ) -> dict[str | None, Any]:
         """Take the rows of the batch's items.
 
@@ -54,10 +54,13 @@ class Memory(Format):
         ----------
         batch, components : as for `Format.load`
             See `Format.load`.
-        src : array, tuple, list, dict, DataFrame or any object with advanced indexing
-            The data; a tuple by position, a dict or a table by component.
+        src : array, tuple, list, dict, table or any object with advanced indexing
+            The data; a tuple by position, a dict or a table by component. Whatever
+            `ironbatch.sources` knows may stand for a table or an array.
         addressing : {'auto', 'id', 'position'}
             Which rows belong to the items.
+        index_col : str, optional
+            The column of a table whose values are the ids of its rows.
         """
         from ironbatch.batch.preloaded import Preloaded
 
@@ -71,7 +74,7 @@ class Memory(Format):
                     f"src has no part {missing[0]!r}; it has {', '.join(map(repr, src))}"
                 )
             src = {name: src[name] for name in names}
-        source = Preloaded(src, names, addressing)
+        source = Preloaded(src, names, addressing, index_col=index_col, whole=False)
         parts = [name for name in components if name in source]
         if not parts:
             raise ComponentError(

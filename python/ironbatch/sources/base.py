@@ -1,0 +1,159 @@
+"""What every source is: rows that are taken by position, alone or several columns by name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ironbatch.components import describe
+
+__all__ = ["Rows", "Source", "Table"]
+
+
+class _Data(ABC):
+    """What rows and tables have in common.
+
+    Attributes
+    ----------
+    given : object
+        What the user has given.
+    labelled : bool
+        Whether the rows have labels of their own.
+    block : int or None
+        Rows that are read together, such as those of a chunk; None if each is read alone.
+    row_bytes : int or None
+        Bytes of a row in memory, if they are known.
+    """
+
+    given: Any
+    labelled: bool = False
+    block: int | None = None
+    row_bytes: int | None = None
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Give the number of rows."""
+
+    def labels(self) -> Any:
+        """Give the labels of rows, as an index takes ids; only asked if it is `labelled`."""
+        raise NotImplementedError(f"{type(self).__name__} has no labels")
+
+
+class Rows(_Data):
+    """One row for each item, kept by another package."""
+
+    @abstractmethod
+    def take(self, positions: NDArray[np.int64], name: str | None = None) -> Any:
+        """Read some rows and no others.
+
+        Parameters
+        ----------
+        positions : ndarray of int64, shape (k,)
+            Which, from 0, in any order; some may repeat.
+        name : str, optional
+            Name of the component, for messages.
+
+        Returns
+        -------
+        array-like, sequence or component
+            k rows in this order, in memory of their own.
+        """
+
+    def whole(self, name: str | None = None) -> Any:
+        """Give all rows as a component, in the same memory where the layouts agree.
+
+        None if they do not lie in memory, or have no such form; then rows are taken batch by batch.
+        """
+        return None
+
+    def all(self, name: str | None = None) -> Any:
+        """Give all rows as a component, whatever it takes."""
+        made = self.whole(name)
+        return self.take(np.arange(len(self)), name) if made is None else made
+
+    def raw(self, positions: NDArray[np.int64]) -> Any:
+        """Give some rows in the form of the whole, for batches without components."""
+        return self.take(positions)
+
+
+class Table(_Data):
+    """Columns with names, each with one row for each item.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Names of the columns.
+    """
+
+    names: tuple[str, ...]
+
+    @abstractmethod
+    def columns(self, names: Sequence[str]) -> Mapping[str, Any]:
+        """Give some columns, read together where that is quicker.
+
+        Returns
+        -------
+        mapping from str to Rows, ndarray or component
+        """
+
+    def raw(self, positions: NDArray[np.int64]) -> Any:
+        """Give some rows in the form of the whole, for batches without components."""
+        found = self.columns(self.names)
+        return {
+            name: rows.raw(positions) if isinstance(rows, Rows) else rows[positions]
+            for name, rows in found.items()
+        }
+
+    def as_rows(self) -> Rows:
+        """Give the columns side by side, for a component that is a whole table."""
+        return SideBySide(self)
+
+
+class SideBySide(Rows):
+    """The columns of a table as one array of two dimensions.
+
+    Parameters
+    ----------
+    table : Table
+        Its columns must be of numbers.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self.given = table.given
+        self.labelled = table.labelled
+        self.block = table.block
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def labels(self) -> Any:
+        """Give the labels of the table."""
+        return self._table.labels()
+
+    def take(self, positions: NDArray[np.int64], name: str | None = None) -> Any:
+        """Take some rows: shape (k, number of columns)."""
+        found = self._table.columns(self._table.names)
+        taken = [
+            rows.take(positions, column) if isinstance(rows, Rows) else rows[positions]
+            for column, rows in found.items()
+        ]
+        for column, part in zip(found, taken, strict=True):
+            if not isinstance(part, np.ndarray) or part.ndim != 1:
+                raise TypeError(
+                    f"component {name!r} is a whole table, whose columns go side by side; but "
+                    f"column {column!r} is {describe(part)}"
+                )
+        return np.stack([part.view(np.ndarray) for part in taken], axis=1)
+
+    def raw(self, positions: NDArray[np.int64]) -> Any:
+        """Give some rows of the table."""
+        return self._table.raw(positions)
+
+
+#: What a source is recognised as.
+Source: TypeAlias = Rows | Table

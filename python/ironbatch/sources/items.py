@@ -1,0 +1,73 @@
+"""Data whose rows are the items of a dataset: their ids, and what their components are called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ironbatch.batch.names import component_names
+from ironbatch.errors import ComponentError
+from ironbatch.index import DatasetIndex
+from ironbatch.sources.base import Source, Table
+from ironbatch.sources.labels import labels_of
+from ironbatch.sources.registry import source_of
+
+__all__ = ["columns_of", "data_of", "items_of"]
+
+
+def data_of(index: Any) -> Any:
+    """Give the data that the first argument of a dataset is; None if it is an index or ids.
+
+    Tables are data, and so are arrays of more than one dimension and structured ones. What has one
+    dimension is ids.
+
+    Examples
+    --------
+    >>> data_of(np.arange(3)) is None, data_of(np.zeros((3, 2))).shape
+    (True, (3, 2))
+    """
+    if isinstance(index, np.ndarray):
+        return index if index.ndim > 1 or index.dtype.names else None
+    if isinstance(index, DatasetIndex | list | tuple | int | range | str):
+        return None
+    if callable(index) and not hasattr(index, "__len__"):
+        return None
+    source = source_of(index)
+    if source is None or isinstance(source, Table):
+        return source
+    shape = getattr(index, "shape", None)
+    return source if isinstance(shape, tuple) and len(shape) > 1 else None
+
+
+def items_of(data: Any, index_col: str | None) -> Any:
+    """Give the index, or what to make it of, of the rows of data.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        As `labels_of` and `Labels.ids` do.
+    """
+    source: Source | None = data if isinstance(data, Source) else None
+    labels = labels_of(source, index_col, data)
+    return len(data) if labels is None else labels.ids()
+
+
+def columns_of(table: Table, index_col: str | None, batch_class: type) -> tuple[str, ...]:
+    """Give the columns that are components of batches that name none.
+
+    Raises
+    ------
+    ComponentError
+        If a column cannot be one.
+    """
+    names = tuple(name for name in table.names if name != index_col)
+    for name in names:
+        try:
+            component_names([name], batch_class.__name__)
+        except (ComponentError, TypeError) as error:
+            raise ComponentError(
+                f"column {name!r} of the table cannot be a component; rename it, or name the "
+                f"columns that are wanted as components of a class of batches: {error}"
+            ) from error
+    return names
