@@ -44,17 +44,9 @@ def register_source(*, last: bool = False) -> Callable[[_Function], _Function]:
     TypeError
         If what is decorated cannot be called.
 
-    Examples
-    --------
-    >>> from ironbatch.sources import Rows, package_of
-    >>> class Squares(Rows):
-    ...     def __len__(self):
-    ...         return 10
-    ...     def take(self, positions, name=None):
-    ...         return positions ** 2
-    >>> @register_source()
-    ... def squares(data):
-    ...     return Squares() if package_of(data) == 'squares' else None
+    Notes
+    -----
+    The text of `ironbatch.sources` has an example.
     """
 
     def register(function: _Function) -> _Function:
