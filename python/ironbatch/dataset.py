@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,6 +19,7 @@ from ironbatch.sources import Table
 from ironbatch.sources.items import columns_of, data_of, items_of
 
 if TYPE_CHECKING:
+    from ironbatch.display.summary import Summary
     from ironbatch.namedexpr import NamedExpression
     from ironbatch.pipeline import Pipeline
 
@@ -322,6 +323,47 @@ class Dataset(Baseset):
         from ironbatch.display.dataset import dataset_html
 
         return dataset_html(self)
+
+    def summary(
+        self, n: int | None = 1000, components: str | Sequence[str] | None = None
+    ) -> Summary:
+        """Say what the data is like: types, shapes, ranges, what is missing, frequent values.
+
+        Parameters
+        ----------
+        n : int, optional
+            How many items are looked at, evenly spread over the dataset; None takes all. They are
+            read as for a batch: from preloaded data, or by the `load` of the batch class.
+        components : str or sequence of str, optional
+            Which components; all by default.
+
+        Returns
+        -------
+        Summary
+            It prints as text and shows in a notebook; its attributes hold the same for programs.
+
+        Raises
+        ------
+        ValueError
+            If `n` is less than 1.
+        ComponentError
+            If there is no such component.
+
+        Examples
+        --------
+        >>> import numpy as np, ironbatch
+        >>> class Digits(ironbatch.Batch):
+        ...     components = 'images', 'labels'
+        >>> images, labels = np.arange(40.).reshape(10, 2, 2), np.arange(10)
+        >>> ironbatch.Dataset(10, Digits, preloaded=(images, labels)).summary()
+        Dataset of 10 items
+          component  type           item    bytes  missing  min  max  mean  std     distinct
+          images     dense float64  (2, 2)  320 B  0        0    39   19.5  11.543
+          labels     dense int64    ()      80 B   0        0    9    4.5   2.8723  10
+        """
+        from ironbatch.display.summary import make_summary
+
+        return make_summary(self, n, components)
 
     # Pipelines
 

@@ -14,6 +14,7 @@ from ironbatch.batch.merge import merge_batches
 from ironbatch.batch.names import chosen_names, component_names
 from ironbatch.batch.parallel import Parallel
 from ironbatch.batch.preloaded import Addressing, Preloaded, split_parts
+from ironbatch.batch.showing import Showing
 from ironbatch.batch.view import ComponentsView
 from ironbatch.index import DatasetIndex
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch"]
 
 
-class Batch(Parallel):
+class Batch(Showing, Parallel):
     """An index of item ids plus named data components.
 
     Subclass it, name the components, and write actions: methods that say what happens to the batch
@@ -427,13 +428,3 @@ class Batch(Parallel):
         for source, target in zip(sources, targets, strict=True):
             self.store(target, columns.to_array(getattr(self, source), dtype, channels))
         return self
-
-    def __repr__(self) -> str:
-        from ironbatch.display.batch import batch_text
-
-        return batch_text(self)
-
-    def _repr_html_(self) -> str:
-        from ironbatch.display.batch import batch_html
-
-        return batch_html(self)

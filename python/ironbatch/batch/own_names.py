@@ -11,7 +11,7 @@ from functools import cache
 
 __all__ = ["refuse_taken_names"]
 
-_MEANT_FOR_USERS = frozenset({"_assemble", "_data"})
+_MEANT_FOR_USERS = frozenset({"_assemble", "_data", "_repr_html_"})
 
 _ATTRIBUTES = frozenset(
     {

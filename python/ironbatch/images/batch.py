@@ -10,7 +10,6 @@ import numpy as np
 from ironbatch.actions.action import action
 from ironbatch.images.acting import ImageActions
 from ironbatch.images.geometry import Geometry
-from ironbatch.images.show import show_images
 from ironbatch.images.values import Pixels
 
 __all__ = ["ImagesBatch"]
@@ -85,37 +84,3 @@ class ImagesBatch(Geometry, Pixels, ImageActions):
         self._pixels_of([names] if isinstance(names, str) else list(names))
         super().to_array(names, dst, dtype, channels)
         return self
-
-    def show(
-        self,
-        src: str = "images",
-        n: int = 16,
-        *,
-        columns: int = 4,
-        titles: str | Sequence[Any] | None = "labels",
-        masks: str | None = None,
-        figure: Any = None,
-    ) -> Any:
-        """Draw images in a grid, with matplotlib (``pip install 'ironbatch[plots]'``).
-
-        Parameters
-        ----------
-        src : str
-            Which component.
-        n : int
-            How many items at most, from the first on.
-        columns : int
-            Columns of the grid.
-        titles : str, sequence or None
-            What stands above images: a component, ``'indices'`` or one value for each item. Labels
-            by default, where there are any.
-        masks : str, optional
-            A component that is laid over the images where it is not 0.
-        figure : matplotlib figure, optional
-            Where to; a new one of pyplot by default.
-
-        Returns
-        -------
-        matplotlib figure
-        """
-        return show_images(self, src, n, columns=columns, titles=titles, masks=masks, figure=figure)

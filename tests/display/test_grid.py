@@ -1,8 +1,9 @@
-"""The grid of images."""
+"""Items in a grid."""
 
 import numpy as np
 import pytest
 
+import ironbatch
 from ironbatch import ComponentError, ImagesBatch
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -102,13 +103,74 @@ def test_images_of_pillow():
 
 
 def test_what_is_wrong_is_said():
-    with pytest.raises(ComponentError, match="no component 'pictures' with images"):
+    with pytest.raises(ComponentError, match="no component 'pictures' with items"):
         batch().show("pictures")
     with pytest.raises(ComponentError, match="no component 'names' for titles"):
         batch().show(titles="names")
-    with pytest.raises(ValueError, match="titles has 1 values for 5 images"):
+    with pytest.raises(ValueError, match="titles has 1 values for 5 items"):
         batch().show(titles=["a"])
-    with pytest.raises(ValueError, match="n has to be whole numbers"):
+    with pytest.raises(ValueError, match="n has to be a whole number"):
         batch().show(n=0)
-    with pytest.raises(ValueError, match="columns has to be whole numbers"):
+    with pytest.raises(ValueError, match="columns has to be a whole number"):
         batch().show(columns=0)
+
+
+class Signals(ironbatch.Batch):
+    components = "labels", "waves", "masks", "notes"
+
+
+def signals(waves):
+    made = Signals(len(waves))
+    made.labels = np.arange(len(waves))
+    made.waves = waves
+    return made
+
+
+def lines(figure):
+    return [
+        [line.get_ydata().tolist() for line in axes.lines] for axes in figure.axes if axes.lines
+    ]
+
+
+def test_signals_are_lines_under_their_labels():
+    figure = signals([np.arange(4.0), np.arange(7.0)]).show()
+    assert lines(figure) == [[list(range(4))], [list(range(7))]]
+    assert [axes.get_title() for axes in figure.axes] == ["0", "1"]
+
+
+@pytest.mark.parametrize("shape", [(2, 50), (50, 2)])
+def test_signals_of_several_channels(shape):
+    figure = signals(np.ones((1, *shape))).show(kind="signal")
+    assert [len(line) for line in lines(figure)[0]] == [50, 50]
+    assert lines(signals(np.ones((1, *shape))).show()) == []
+
+
+def test_masks_are_laid_over_signals():
+    made = signals(np.ones((2, 10)))
+    made.masks = np.arange(20).reshape(2, 10) % 2
+    assert len(made.show(masks="masks").axes[0].collections) == 1
+    assert len(made.show().axes[0].collections) == 0
+
+
+def test_channels_in_front_are_put_behind():
+    figure = batch(np.zeros((3, 8, 6), np.uint8), 1).show()
+    assert drawn(figure)[0].images[0].get_array().shape == (8, 6, 3)
+
+
+def test_the_first_component_that_can_be_drawn_is_drawn():
+    made = signals(np.ones((2, 10)))
+    assert len(lines(made.show())) == 2
+    made.waves = None
+    made.notes = ["a", "b"]
+    with pytest.raises(ComponentError, match="no component whose items are images or signals"):
+        made.show()
+
+
+def test_items_that_cannot_be_drawn():
+    made = signals(np.ones((2, 10)))
+    with pytest.raises(ComponentError, match=r"'labels': items of shape \(\) cannot be drawn"):
+        made.show("labels")
+    with pytest.raises(ComponentError, match="cannot be drawn as image"):
+        made.show("waves", kind="image")
+    with pytest.raises(ValueError, match="kind must be 'image' or 'signal', got 'sound'"):
+        made.show(kind="sound")
