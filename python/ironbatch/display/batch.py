@@ -9,7 +9,7 @@ from typing import Any
 
 from ironbatch.display.html import card, size, small, table
 from ironbatch.display.index import counted, few_ids
-from ironbatch.display.preview import Facts, cells, items_html, small_code, words
+from ironbatch.display.preview import Facts, cells, items_html, shortened, small_code, words
 
 __all__ = ["batch_html", "batch_text"]
 
@@ -68,11 +68,6 @@ def batch_text(batch: Any) -> str:
         elif batch.__dict__.get("_preloaded") is not None:
             rows.append(("data", "not loaded", ""))
     return "\n".join([head, *aligned(rows)])
-
-
-def shortened(text: str, most: int = 48) -> str:
-    """Give the beginning of a text that is longer than `most` characters."""
-    return text if len(text) <= most else f"{text[: most - 4].rstrip(' ,')} ..."
 
 
 def aligned(rows: list[tuple[str, str, str]]) -> Iterator[str]:

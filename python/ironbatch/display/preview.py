@@ -13,7 +13,7 @@ from ironbatch.display.html import size, small
 from ironbatch.display.thumbnail import as_picture, curve, image_tag
 from ironbatch.pipeline.chain.brief import brief
 
-__all__ = ["Facts", "cells", "first_values", "items_html", "words"]
+__all__ = ["Facts", "cells", "first_values", "items_html", "shortened", "small_code", "words"]
 
 _ITEMS = 6
 """How many items are shown."""
@@ -120,13 +120,18 @@ def _item(item: Any) -> str:
     return brief(item, 30)
 
 
+def shortened(text: str, most: int = 48) -> str:
+    """Give the beginning of a text that is longer than `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 4].rstrip(' ,')} ..."
+
+
 def items_html(component: Any, n: int = _ITEMS) -> str:
     """Show the first items of a component as HTML: as pictures, lines or values."""
     shown = []
     for item in first_values(component, n):
         drawn = _drawn(item)
         if drawn is None:
-            return small_code(words(component, n))
+            return small_code(shortened(words(component, n), 100))
         shown.append(drawn)
     more = small(" ...") if len(component) > len(shown) else ""
     return f'<span style="white-space:nowrap">{"".join(shown)}{more}</span>'

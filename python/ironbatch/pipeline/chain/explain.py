@@ -16,7 +16,11 @@ from ironbatch.pipeline.plan.plan import KINDS, action_marks
 from ironbatch.pipeline.plan.save import is_private
 from ironbatch.pipeline.run.joining import Merged, with_joins
 
-__all__ = ["Explained", "Line", "Part", "explained"]
+__all__ = ["AT_HOME", "Explained", "Line", "Part", "explained"]
+
+
+AT_HOME = "; from here on in threads, whatever the target"
+"""What is said of steps behind rebatch and merge."""
 
 
 class Explained(str):
@@ -117,7 +121,7 @@ def explained(pipeline: Any, owner: Any = None) -> list[Part]:
             title += f", by {brief(source.merge)}"
         if source.components is not None:
             title += f", with {brief(source.components)} alone"
-        title += "; from here on in threads, whatever the target"
+        title += AT_HOME
     part = Part(title, parts=others, goes_on=source is not None)
     parts.append(part)
     if owner is None:

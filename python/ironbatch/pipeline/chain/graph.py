@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
-from ironbatch.pipeline.chain.explain import Line, Part
+from ironbatch.pipeline.chain.explain import AT_HOME, Line, Part
 
 __all__ = ["StepTime", "as_graph"]
 
@@ -191,7 +191,7 @@ def _box(line: Line, time: StepTime | None, width: float) -> _Block:
 
 def _head(part: Part, making: StepTime | None, width: float) -> _Block:
     """Draw where batches come from."""
-    texts = _wrapped(part.title, width)
+    texts = _wrapped(part.title.removesuffix(AT_HOME), width)
     if making is not None:
         texts.append(f"making batches: {making.text}")
     wide = max(len(text) for text in texts) * _WORDS + 2 * _PAD
