@@ -21,9 +21,10 @@ PICTURE = re.compile(r"!\[[^\]]*\]\((?:\.\./)*pictures/([\w.-]+)\)")
 
 def photograph(html: Path, side: int = 1120) -> None:
     """Take a picture of HTML, without the empty space around it."""
-    browser = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
-    )
+    names = "chromium", "chromium-browser", "google-chrome"
+    browser = next((found for name in names if (found := shutil.which(name))), None)
+    if browser is None:
+        raise SystemExit(f"a photograph of {html.name} needs Chromium, which is not installed")
     whole = Path("photographed.html")
     content = html.read_text(encoding="utf-8")
     if not content.startswith("<!DOCTYPE"):

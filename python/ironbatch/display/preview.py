@@ -131,7 +131,7 @@ def items_html(component: Any, n: int = _ITEMS) -> str:
     for item in first_values(component, n):
         drawn = _drawn(item)
         if drawn is None:
-            return small_code(shortened(words(component, n), 100))
+            return small_code(shortened(words(component, n), 80))
         shown.append(drawn)
     more = small(" ...") if len(component) > len(shown) else ""
     return f'<span style="white-space:nowrap">{"".join(shown)}{more}</span>'
