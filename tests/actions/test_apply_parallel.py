@@ -524,3 +524,16 @@ def test_workers_see_the_batch(target: str) -> None:
     batch = Made(DatasetIndex(3), extra="e")
     batch.values = [5, 6, 7]
     assert batch.look(target=target) == [(True, True, "e", value) for value in (5, 6, 7)]
+
+
+def test_src_is_read_as_an_overridden_get_reads_it() -> None:
+    class Doubled(Batch):
+        components = "values"
+
+        def get(self, item=None, component=None):
+            return 2 * super().get(item, component)
+
+    batch = Doubled.from_data(data=[1, 2, 3])
+    batch.apply_parallel(lambda value: value + 1, src="values", dst="more", target="for")
+
+    assert batch.more.tolist() == [3, 5, 7]

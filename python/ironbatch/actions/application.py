@@ -228,7 +228,8 @@ class Application:
 def _items(batch: Any, name: str) -> Sequence[Any]:
     """Return the items of a component, or of another attribute with one value for each."""
     try:
-        component = getattr(batch, name)
+        # As a class that overrides `get` finds it.
+        component = batch.get(component=name)
     except AttributeError as error:
         known = ", ".join(map(repr, getattr(batch, "components", None) or ())) or "none"
         raise ComponentError(

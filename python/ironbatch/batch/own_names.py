@@ -8,6 +8,7 @@ from where it is written.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 __all__ = ["refuse_taken_names"]
 
@@ -50,8 +51,8 @@ def refuse_taken_names(cls: type) -> None:
     """
     if cls.__module__.partition(".")[0] == __name__.partition(".")[0]:
         return
-    own = next(base for base in cls.__mro__ if base.__module__.startswith("ironbatch."))
-    taken = (_methods(own) | _ATTRIBUTES) - _MEANT_FOR_USERS
+    own: Any = next(base for base in cls.__mro__ if base.__module__.startswith("ironbatch."))
+    taken = (_methods(own) | _ATTRIBUTES) - _MEANT_FOR_USERS - own.overridable
     for name in vars(cls):
         if name in taken:
             raise TypeError(

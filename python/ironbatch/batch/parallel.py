@@ -25,6 +25,9 @@ class Parallel(Randomness):
         "dst": None,
     }
 
+    #: Private names of the class that its subclasses are meant to override.
+    overridable: ClassVar[frozenset[str]] = frozenset()
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         refuse_taken_names(cls)

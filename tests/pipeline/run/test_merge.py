@@ -382,3 +382,13 @@ def test_a_target_of_ones_own_does_not_take_the_numbers_of_workers(ones, others,
         200,
         300,
     ]
+
+
+def test_all_shuffle_by_the_same_algorithm():
+    def ids(**kwargs):
+        merged = Dataset(["a", "b", "c", "d"]).p.merge(Dataset(["w", "x", "y", "z"]).p)
+        return [batch.indices.tolist() for batch in merged.gen_batch(2, shuffle=1, **kwargs)]
+
+    native, numpys = ids(), ids(order="numpy")
+    for part in (slice(0, 2), slice(2, 4)):
+        assert [ids[part] for ids in native] != [ids[part] for ids in numpys]

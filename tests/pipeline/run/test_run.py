@@ -292,3 +292,29 @@ def test_ignore_exceptions_drops_the_batch(dataset, values):
 def test_a_run_without_batches_warns(dataset):
     with pytest.warns(ironbatch.EmptyBatchSequence):
         dataset.p.run(4, n_epochs=0)
+
+
+def test_order_of_numpy(dataset):
+    def ids(source, **kwargs):
+        return [batch.indices.tolist() for batch in source.gen_batch(4, n_epochs=2, **kwargs)]
+
+    ordered = ids(dataset.p, shuffle=5, order="numpy")
+    assert ordered == ids(dataset, shuffle=5, order="numpy")
+    assert ordered != ids(dataset.p, shuffle=5)
+    assert ordered == ids(dataset.p, shuffle=5, order="numpy", prefetch=2)
+
+
+def test_order_of_numpy_goes_on_where_it_was(dataset):
+    pipeline = dataset.p.do_nothing()
+    batches = pipeline.gen_batch(3, shuffle=5, n_epochs=2, order="numpy")
+    next(batches)
+    state = pipeline.state_dict()
+    rest = [batch.indices.tolist() for batch in batches]
+
+    again = dataset.p.do_nothing().load_state_dict(state)
+    assert [batch.indices.tolist() for batch in again.gen_batch()] == rest
+
+
+def test_an_unknown_order_is_refused_at_the_call(dataset):
+    with pytest.raises(ValueError, match="order is one of 'native', 'numpy', not 'other'"):
+        dataset.p.gen_batch(2, shuffle=1, order="other")

@@ -149,7 +149,7 @@ class Standing:
                 "they would not share the items out; give the same int to all, as in shuffle=42"
             )
         else:
-            order = make_order(shuffle, bounds.n)
+            order = make_order(shuffle, bounds.n, options.order)
         stand = None if origin is None else origin.stand
         self.course = Course(bounds, *shard, stand)
         self.order = order.state

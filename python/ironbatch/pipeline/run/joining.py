@@ -48,6 +48,7 @@ _PASSED_ON = (
     "backoff",
     "retry_on",
     "fuse",
+    "order",
 )
 """Arguments of a run that merged pipelines have too."""
 

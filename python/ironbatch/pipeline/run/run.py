@@ -76,6 +76,7 @@ class RunOptions:
     backoff: Any = DEFAULT.backoff
     retry_on: Any = DEFAULT.retry_on
     fuse: bool = True
+    order: Any = "native"
     batch_kwargs: dict[str, Any] = field(default_factory=dict)
     sink: list[Any] | None = None
 

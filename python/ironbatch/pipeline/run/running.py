@@ -100,6 +100,9 @@ class Running(Resumable, Profiled, Declarations):
         fuse : bool
             Carry out neighbouring native steps in one pass over the items; see `explain`. The
             result is the same either way.
+        order : {'native', 'numpy'}
+            Which algorithm shuffles: the one that takes no memory, or NumPy's permutation; see
+            `DatasetIndex.shuffle`.
         profile : bool, 2 or 'detailed'
             Measure where the time goes, see `report`, `trace`, `profile_info` and the attribute
             `profile`; with 2 or 'detailed' functions are timed too, by `cProfile`.
@@ -244,7 +247,7 @@ class Running(Resumable, Profiled, Declarations):
         if not endless or reset != "iter":
             self.reset(reset)
         self._pending = pending
-        run = Run(self, RunOptions(**options, batch_kwargs=kwargs), origin=origin)
+        run = Run(self, self._run_options(options, kwargs), origin=origin)
         self._pending, self._standing = None, run.standing
         self._random = np.random.Generator(
             np.random.SFC64(np.random.SeedSequence(list(run.stream_key)))
@@ -252,6 +255,10 @@ class Running(Resumable, Profiled, Declarations):
         self.failures = run.tally.records
         self.variables.start_run(self)
         return run
+
+    def _run_options(self, given: dict[str, Any], batch_kwargs: dict[str, Any]) -> RunOptions:
+        """Give the options of a run, all that are not given by default."""
+        return RunOptions(**given, batch_kwargs=batch_kwargs)
 
     def create_batch(self, index: Any, *args: Any, **kwargs: Any) -> Any:
         """Make a batch of the given items and take it through the pipeline.

@@ -32,12 +32,25 @@ from ironbatch.targets.processes.segments import (
 )
 from ironbatch.targets.processes.worker import REMEMBERED, UNWANTED
 
-__all__ = ["Pool", "Worker", "default_workers", "pool"]
+__all__ = ["Pool", "Worker", "carry_out_first", "default_workers", "pool"]
 
 _BOOT = (
-    "import sys; sys.path[:] = {path!r}; "
+    "import sys; sys.path[:] = {path!r}; {first}"
     "from ironbatch.targets.processes.worker import main; main({arguments})"
 )
+_first: list[str] = []
+
+
+def carry_out_first(statements: str) -> None:
+    """Have every worker that starts from now on carry something out before anything else.
+
+    Parameters
+    ----------
+    statements : str
+        Python code in one line, such as what makes modules importable there.
+    """
+    if statements not in _first:
+        _first.append(statements)
 
 
 def default_workers() -> int:
@@ -70,7 +83,11 @@ class Worker:
                     sys.executable,
                     *subprocess._args_from_interpreter_flags(),  # type: ignore[attr-defined]
                     "-c",
-                    _BOOT.format(path=sys.path, arguments=", ".join(map(str, passed))),
+                    _BOOT.format(
+                        path=sys.path,
+                        first="".join(f"{one}; " for one in _first),
+                        arguments=", ".join(map(str, passed)),
+                    ),
                 ],
                 pass_fds=passed,
                 stdin=subprocess.DEVNULL,
