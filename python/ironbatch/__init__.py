@@ -29,7 +29,7 @@ from ironbatch.errors import (
     UnknownIdError,
     WorkerDiedError,
 )
-from ironbatch.index import Baseset, DatasetIndex, FilesIndex
+from ironbatch.index import Baseset, Blocks, DatasetIndex, FilesIndex
 from ironbatch.namedexpr import (
     IF,
     PP,
@@ -92,6 +92,7 @@ __all__ = [
     "B",
     "Baseset",
     "Batch",
+    "Blocks",
     "C",
     "CPUMonitor",
     "ComponentError",

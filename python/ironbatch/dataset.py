@@ -8,11 +8,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ironbatch.batch import Batch
 from ironbatch.batch.preloaded import Addressing, Preloaded
 from ironbatch.errors import UnknownIdError
 from ironbatch.index import Baseset, DatasetIndex
+from ironbatch.index.blocks import BLOCKS, Blocks
 from ironbatch.index.iteration import IterState, refuse_misspelt
 from ironbatch.random import make_rng, stream_key
 from ironbatch.sources import Table
@@ -283,6 +285,8 @@ class Dataset(Baseset):
         state = kwargs.pop("iter_params", None) or IterState()
         if kwargs:
             refuse_misspelt(kwargs, self.batch_class)
+        state.rows = self.rows_in_blocks
+        shuffle = self.in_blocks(shuffle)
         batches = super().gen_batch(
             batch_size,
             shuffle,
@@ -296,6 +300,74 @@ class Dataset(Baseset):
         )
         key = _run_key(shuffle, state)
         return batches if key is None else _seeded(batches, key)
+
+    def next_batch(
+        self,
+        batch_size: int,
+        shuffle: Any = False,
+        n_iters: int | None = None,
+        n_epochs: int | None = None,
+        drop_last: bool = False,
+        iter_params: IterState | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        """Make the next batch.
+
+        Parameters
+        ----------
+        batch_size, shuffle, n_iters, n_epochs, drop_last, iter_params
+            See `DatasetIndex.next_batch`, which also describes `order`.
+        *args, **kwargs
+            For the constructor of the batch.
+
+        Returns
+        -------
+        Batch
+
+        Raises
+        ------
+        StopIteration
+            If there are no batches left.
+        """
+        state = self.iter_state if iter_params is None else iter_params
+        state.rows = self.rows_in_blocks
+        return super().next_batch(
+            batch_size,
+            self.in_blocks(shuffle),
+            n_iters,
+            n_epochs,
+            drop_last,
+            iter_params,
+            *args,
+            **kwargs,
+        )
+
+    def in_blocks(self, shuffle: Any, seed: Any = None) -> Any:
+        """Say what ``shuffle='blocks'`` means for the data of this dataset.
+
+        Parameters
+        ----------
+        shuffle : object
+            What a run was given.
+        seed : seed, optional
+            Seeds the order if `shuffle` is only the word.
+
+        Returns
+        -------
+        object
+            `Blocks` with size and window where they are asked for, otherwise `shuffle`.
+        """
+        if isinstance(shuffle, str) and shuffle == BLOCKS:
+            shuffle = Blocks(seed)
+        if not isinstance(shuffle, Blocks) or self.preloaded is None:
+            return shuffle
+        return shuffle.of(*self.preloaded.blocks())
+
+    def rows_in_blocks(self) -> NDArray[np.int64] | None:
+        """Give the row of each item in the data that is read by blocks; None if it is its place."""
+        found = None if self.preloaded is None else self.preloaded.rows_in_blocks(self.index)
+        return self.index._rows() if found is None else found
 
     # Components and attributes
 

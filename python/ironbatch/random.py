@@ -170,14 +170,16 @@ def stream_key(seed: Any) -> tuple[int, int]:
 def is_shuffled(shuffle: Any) -> bool:
     """Tell whether a `shuffle` argument asks for another order than that of the index.
 
-    ``False`` and negative ints do not; ``None``, ``True``, other ints, seed sequences and
-    generators do.
+    ``False`` and negative ints do not; ``None``, ``True``, other ints, seed sequences, generators
+    and ``'blocks'`` do.
 
     Examples
     --------
-    >>> [is_shuffled(each) for each in (False, True, None, 0, 7, -7)]
-    [False, True, True, True, True, False]
+    >>> [is_shuffled(each) for each in (False, True, None, 0, 7, -7, 'blocks')]
+    [False, True, True, True, True, False, True]
     """
+    if isinstance(shuffle, str) and shuffle == "blocks":
+        return True
     if isinstance(shuffle, bool | np.bool_):
         return bool(shuffle)
     if isinstance(shuffle, int | np.integer):

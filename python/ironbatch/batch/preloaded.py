@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from ironbatch import components as columns
 from ironbatch.errors import ComponentError
 from ironbatch.sources import Rows, Table, source_of
+from ironbatch.sources.chunks import chunk_limit
 from ironbatch.sources.labels import Labels, labels_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["Addressing", "Preloaded"]
 
 Addressing = Literal["auto", "id", "position"]
+
+_MOST_BLOCKS = 64
 
 
 class Preloaded:
@@ -100,7 +103,7 @@ class Preloaded:
             data if source is None else source, components
         )
         self._sources: dict[str | None, Rows | Table] = {}
-        self._columns: dict[str | None, Any] = {}
+        self._whole = whole
         for name, part in self.parts.items():
             if cast_to_array and components is not None and isinstance(part, list):
                 part = self.parts[name] = columns.as_component(part, len(part), name=str(name))
@@ -109,22 +112,49 @@ class Preloaded:
                 if name is not None and isinstance(known, Table):
                     known = known.as_rows()
                 self._sources[name] = known
+                self.parts[name] = known.given
                 if self._common is None and known.labelled:
                     self._labels[name] = Labels(known.labels(), None)
-                self.parts[name] = known.given
-                if whole and isinstance(known, Rows):
-                    made = known.whole(name)
-                    if made is not None:
-                        self._columns[name] = made
+        self._make_columns()
+        self._rules: dict[str | None, tuple[DatasetIndex, str]] = {}
+        self._found: dict[Labels, tuple[DatasetIndex, NDArray[np.int64] | None]] = {}
+
+    def _make_columns(self) -> None:
+        """Make components of what lies in memory as a whole, in the same memory."""
+        self._columns: dict[str | None, Any] = {}
+        for name, part in self.parts.items():
+            known = self._sources.get(name)
+            if isinstance(known, Rows) and self._whole and name is not None:
+                made = known.whole(name)
+                if made is not None:
+                    self._columns[name] = made
             elif (
-                isinstance(part, np.ndarray)
+                known is None
+                and isinstance(part, np.ndarray)
                 and part.dtype.kind != "O"
                 and part.ndim > 0
                 and part.flags.c_contiguous
             ):
                 self._columns[name] = columns.Dense.of(part, name)
-        self._rules: dict[str | None, tuple[DatasetIndex, str]] = {}
-        self._found: dict[Labels, tuple[DatasetIndex, NDArray[np.int64] | None]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What shares memory here is sent once, and what only this process has open is opened anew.
+        state = {**self.__dict__, "_found": {}}
+        del state["_columns"]
+        state["parts"] = {
+            name: None if name in self._sources else part for name, part in self.parts.items()
+        }
+        if (source := source_of(self.data)) is not None:
+            state["data"] = source if source.portable else state["parts"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if isinstance(self.data, Rows | Table):
+            self.data = self.data.given
+        for name, known in self._sources.items():
+            self.parts[name] = known.given
+        self._make_columns()
 
     def __contains__(self, name: object) -> bool:
         return name in self.parts
@@ -184,7 +214,7 @@ class Preloaded:
         part = self.parts[name]
         if name is None and isinstance(part, tuple | list):
             rows: Any = type(part)(self._rows(each, index, None) for each in part)
-        elif name is None and isinstance(part, Mapping):
+        elif name is None and isinstance(part, Mapping) and None not in self._sources:
             rows = {key: self._rows(each, index, None) for key, each in part.items()}
         else:
             rows = self._rows(part, index, name)
@@ -219,6 +249,27 @@ class Preloaded:
             if part is not None
         } - {None}
         return lengths == {n}
+
+    def blocks(self) -> tuple[int | None, int | None]:
+        """Say how many rows are read together, and how many such blocks may be mixed.
+
+        The chunks of the part with the largest rows count. None, None if all rows lie in memory.
+        """
+        heaviest = self._heaviest()
+        if heaviest is None:
+            return None, None
+        size = heaviest[1].block or 1
+        nbytes = size * sum(each.row_bytes or 0 for each in self._sources.values() if each.block)
+        return size, max(1, min(_MOST_BLOCKS, chunk_limit() // 4 // nbytes)) if nbytes else None
+
+    def rows_in_blocks(self, index: DatasetIndex) -> NDArray[np.int64] | None:
+        """Give the row of each item of an index in the part whose chunks count."""
+        heaviest = self._heaviest()
+        return None if heaviest is None else self._positions_in(heaviest[1], index, heaviest[0])
+
+    def _heaviest(self) -> tuple[str | None, Rows | Table] | None:
+        found = [(name, each) for name, each in self._sources.items() if each.block]
+        return max(found, key=lambda each: each[1].row_bytes or 0, default=None)
 
     def _rows(self, part: Any, index: DatasetIndex, name: str | None) -> Any:
         if part is None:
@@ -325,6 +376,12 @@ def split_parts(data: Any, components: tuple[str, ...] | None) -> dict[str | Non
         return {None: data}
     if hasattr(data, "as_dict") and hasattr(data, "components"):
         data = data.as_dict()
+    table = source_of(data)
+    if isinstance(table, Table):
+        chosen = [name for name in table.names if name in components]
+        if not chosen and table.names:
+            raise _no_column(table.names, components)
+        return {name: column for name, column in table.columns(chosen).items()}  # noqa: C416
     if isinstance(data, Mapping):
         names = list(data)
         unknown = [name for name in names if name not in components]
@@ -334,12 +391,6 @@ def split_parts(data: Any, components: tuple[str, ...] | None) -> dict[str | Non
                 f"the components are {', '.join(components)}"
             )
         return dict(data)
-    table = source_of(data)
-    if isinstance(table, Table):
-        chosen = [name for name in table.names if name in components]
-        if not chosen and table.names:
-            raise _no_column(table.names, components)
-        return {name: column for name, column in table.columns(chosen).items()}  # noqa: C416
     if isinstance(data, np.ndarray) and data.dtype.names:
         fields = [name for name in data.dtype.names if name in components]
         if not fields and len(components) > 1:

@@ -36,7 +36,7 @@ class TableCache:
 
     def __init__(self, max_tables: int = 8, max_bytes: int = 1 << 30) -> None:
         self._max_tables = max_tables
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self.clear()
         os.register_at_fork(after_in_child=self.clear)
 
@@ -44,6 +44,7 @@ class TableCache:
         """Forget everything."""
         self._lock = threading.Lock()
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._total = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -64,22 +65,43 @@ class TableCache:
         with entry.lock:
             if entry.table is None:
                 try:
-                    entry.table, entry.nbytes = read()
+                    table, nbytes = read()
                 except BaseException:
                     with self._lock:
-                        self._entries.pop(key, None)
+                        if self._entries.get(key) is entry:
+                            del self._entries[key]
                     raise
-                self._shrink()
+                entry.table = table
+                self._count(key, entry, nbytes)
         return entry.table
 
-    def _shrink(self) -> None:
+    def forget(self, owner: Hashable) -> None:
+        """Drop all whose key is a tuple that begins with `owner`."""
         with self._lock:
-            total = sum(entry.nbytes for entry in self._entries.values())
-            while len(self._entries) > 1 and (
-                len(self._entries) > self._max_tables or total > self._max_bytes
-            ):
-                _, dropped = self._entries.popitem(last=False)
-                total -= dropped.nbytes
+            own = [key for key in self._entries if isinstance(key, tuple) and key[0] == owner]
+            for key in own:
+                self._total -= self._entries.pop(key).nbytes
+
+    def set_limit(self, max_bytes: int) -> None:
+        """Keep at most so many bytes from now on."""
+        with self._lock:
+            self.max_bytes = max_bytes
+            self._shrink()
+
+    def _count(self, key: Hashable, entry: _Entry, nbytes: int) -> None:
+        with self._lock:
+            if self._entries.get(key) is not entry:
+                return  # dropped while it was read
+            entry.nbytes = nbytes
+            self._total += nbytes
+            self._shrink()
+
+    def _shrink(self) -> None:
+        while len(self._entries) > 1 and (
+            len(self._entries) > self._max_tables or self._total > self.max_bytes
+        ):
+            _, dropped = self._entries.popitem(last=False)
+            self._total -= dropped.nbytes
 
 
 def frozen(value: Any) -> Hashable:

@@ -204,7 +204,8 @@ class DatasetIndex(IdView):
         ----------
         shuffle : None, bool, int, SeedSequence, Generator, BitGenerator or RandomState
             ``False`` and negative ints: that of the index. ``None``, ``True``: shuffled by a
-            fresh seed; anything else: shuffled by that seed. A generator is asked once.
+            fresh seed; anything else: shuffled by that seed. A generator is asked once. `Blocks`,
+            ``'blocks'``: shuffled such that items which are stored together stay near each other.
         iter_params : IterState, optional
             An iteration whose order and epoch to use instead of epoch 0.
         order : {'native', 'numpy'}
@@ -222,9 +223,9 @@ class DatasetIndex(IdView):
         """
         n = len(self)
         if iter_params is not None:
-            places, epoch = iter_params.bind(shuffle, n, order), iter_params.epoch
+            places, epoch = iter_params.bind(shuffle, n, order, self._rows), iter_params.epoch
         else:
-            places, epoch = make_order(shuffle, n, order), 0
+            places, epoch = make_order(shuffle, n, order, self._rows), 0
         return places_in.as_array(places.positions(epoch, 0, n), n)
 
     def split(
@@ -258,7 +259,7 @@ class DatasetIndex(IdView):
         """
         n_train, n_test, n_validation = self.calc_split(shares)
         n = len(self)
-        places = make_order(shuffle, n, order)
+        places = make_order(shuffle, n, order, self._rows)
         start = 0
         for name, count in (("validation", n_validation), ("test", n_test), ("train", n_train)):
             part = None
@@ -328,7 +329,7 @@ class DatasetIndex(IdView):
         refuse_unknown(args, kwargs)
         plan = make_plan(len(self), batch_size, n_iters, n_epochs, drop_last)
         state = IterState() if iter_params is None else iter_params
-        places = state.bind(shuffle, plan.n, order)
+        places = state.bind(shuffle, plan.n, order, self._rows)
         state.total = plan.total
         make, of = self._batch_maker()
         made = batches(state, plan, places, of, make)
@@ -369,13 +370,18 @@ class DatasetIndex(IdView):
         refuse_unknown(args, kwargs)
         plan = make_plan(len(self), batch_size, n_iters, n_epochs, drop_last)
         state = self.iter_state if iter_params is None else iter_params
-        places = state.bind(shuffle, plan.n, order)
+        places = state.bind(shuffle, plan.n, order, self._rows)
         state.total = plan.total
         parts = state.advance(plan)
         if parts is None:
             raise StopIteration("there are no batches left")
         make, of = self._batch_maker()
         return make(*join_parts(places, parts, of))
+
+    def _rows(self) -> NDArray[np.int64] | None:
+        """Give the row of each item for an order that keeps to blocks: its position in the root."""
+        within = self.root_slice
+        return None if within is not None and within.start == 0 else self.root_positions
 
     def _batch_maker(self) -> tuple[Any, NDArray[np.int64] | None]:
         """Give what makes a view of (positions, epochs), and what to look these positions up in."""

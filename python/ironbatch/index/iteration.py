@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ironbatch.index.blocks import Blocks, RowsOf
 from ironbatch.index.order import OrderName, PlacesOf, make_order, order_from_state
 
 __all__ = ["IterState", "Part", "Plan", "make_plan", "refuse_misspelt", "refuse_unknown"]
@@ -149,6 +150,8 @@ class IterState:
         Number of batches that the iteration makes in all, if it has an end.
     order : dict or None
         Name, version and seed of the order; None until the first batch.
+    rows : callable or None
+        Gives the row of each item in data that is read by blocks; not a part of what is saved.
 
     Examples
     --------
@@ -160,7 +163,7 @@ class IterState:
     (0, 8, 2, 5)
     """
 
-    __slots__ = ("_places", "_spec", "epoch", "n_iters", "order", "position", "total")
+    __slots__ = ("_places", "_spec", "epoch", "n_iters", "order", "position", "rows", "total")
 
     def __init__(self) -> None:
         self.reset()
@@ -172,6 +175,7 @@ class IterState:
         self.n_iters = 0
         self.total: int | None = None
         self.order: dict[str, Any] | None = None
+        self.rows: RowsOf | None = None
         self._places: PlacesOf | None = None
         self._spec: tuple[Any, str] | None = None
 
@@ -207,7 +211,7 @@ class IterState:
             f"total={self.total}, order={order!r})"
         )
 
-    def bind(self, shuffle: Any, n: int, order: OrderName) -> PlacesOf:
+    def bind(self, shuffle: Any, n: int, order: OrderName, rows: RowsOf | None = None) -> PlacesOf:
         """Give the order of this iteration, which the first call chooses.
 
         Raises
@@ -216,10 +220,11 @@ class IterState:
             If a later call asks for another order before `reset`.
         """
         if self._places is None and self.order is not None:
-            self._places = order_from_state(self.order, n)  # resumed: the state says which
+            # Resumed: the state says which.
+            self._places = order_from_state(self.order, n, self.rows or rows)
             self._spec = (shuffle, order)
         elif self._places is None:
-            self._places = make_order(shuffle, n, order)
+            self._places = make_order(shuffle, n, order, self.rows or rows)
             self.order = self._places.state
             self._spec = (shuffle, order)
         elif self._spec is None or not _same_spec(self._spec, (shuffle, order)):
@@ -261,6 +266,8 @@ def _same_spec(a: tuple[Any, str], b: tuple[Any, str]) -> bool:
         return a[1] == b[1]
     if isinstance(a[0], np.random.SeedSequence) and isinstance(b[0], np.random.SeedSequence):
         return a[1] == b[1] and a[0].state == b[0].state
+    if isinstance(a[0], Blocks | str):
+        return bool(a == b)
     plain = int | np.integer | np.bool_
     return isinstance(a[0], plain) and isinstance(b[0], plain) and bool(a == b)
 

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironbatch._core import Order
+from ironbatch.index.blocks import BLOCKS, BlockOrder, Blocks, RowsOf, make_block_order
+from ironbatch.index.blocks import VERSION as BLOCKS_VERSION
 from ironbatch.random import is_shuffled, make_rng, stream_key
 
 __all__ = ["MAX_NUMPY_ITEMS", "ORDERS", "OrderName", "PlacesOf", "make_order", "order_from_state"]
@@ -121,19 +123,24 @@ class Numpy:
         return make_rng(self._seed)
 
 
-def make_order(shuffle: Any, n: int, order: OrderName = "native") -> PlacesOf:
+def make_order(
+    shuffle: Any, n: int, order: OrderName = "native", rows: RowsOf | None = None
+) -> PlacesOf:
     """Make the order that a `shuffle` argument asks for.
 
     Parameters
     ----------
-    shuffle : None, bool, int, SeedSequence, Generator, BitGenerator or RandomState
+    shuffle : None, bool, int, SeedSequence, Generator, BitGenerator, RandomState or Blocks
         ``False`` and negative ints keep the order of the index; ``None`` and ``True`` shuffle
-        by a fresh seed, others by the seed given. A generator is asked for 64 bits once.
+        by a fresh seed, others by the seed given. A generator is asked for 64 bits once. `Blocks`
+        and ``'blocks'`` keep to blocks.
     n : int
         Number of items.
     order : {'native', 'numpy'}
         The core's order, or NumPy's own permutations: those of ``make_rng(shuffle)``, where an
         int starts anew in each epoch and a generator moves on.
+    rows : callable, optional
+        Gives the row of each item, for an order that keeps to blocks of rows.
 
     Returns
     -------
@@ -154,6 +161,10 @@ def make_order(shuffle: Any, n: int, order: OrderName = "native") -> PlacesOf:
     """
     if order not in ORDERS:
         raise ValueError(f"order is one of {', '.join(map(repr, ORDERS))}, not {order!r}")
+    if isinstance(shuffle, str) and shuffle == BLOCKS:
+        shuffle = Blocks()
+    if isinstance(shuffle, Blocks):
+        return make_block_order(shuffle, n, rows)
     if not is_shuffled(shuffle):
         return Sequential()
     if order == "numpy":
@@ -161,8 +172,17 @@ def make_order(shuffle: Any, n: int, order: OrderName = "native") -> PlacesOf:
     return Native(stream_key(shuffle), n)
 
 
-def order_from_state(state: dict[str, Any], n: int) -> PlacesOf:
+def order_from_state(state: dict[str, Any], n: int, rows: RowsOf | None = None) -> PlacesOf:
     """Make the order that a state names.
+
+    Parameters
+    ----------
+    state : dict
+        What the order's own `state` has given.
+    n : int
+        Number of items.
+    rows : callable, optional
+        Gives the row of each item, for an order that keeps to blocks of rows.
 
     Raises
     ------
@@ -175,6 +195,9 @@ def order_from_state(state: dict[str, Any], n: int) -> PlacesOf:
     if name == "native" and version == Order.version:
         low, high = state["key"]
         return Native((low, high), n)
+    if name == BLOCKS and version == BLOCKS_VERSION:
+        low, high = state["key"]
+        return BlockOrder((low, high), n, state["size"], state["window"], rows)
     if name == "numpy" and version == 1:
         order = Numpy(_seed_from_state(state), n)
         order._fresh = state["fresh"]

@@ -30,6 +30,7 @@ is a new file and no edit elsewhere.
 """
 
 from ironbatch.sources.base import Rows, Table
+from ironbatch.sources.chunks import set_chunk_limit
 from ironbatch.sources.registry import package_of, register_source, source_of
 
-__all__ = ["Rows", "Table", "package_of", "register_source", "source_of"]
+__all__ = ["Rows", "Table", "package_of", "register_source", "set_chunk_limit", "source_of"]

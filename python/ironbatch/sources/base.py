@@ -27,8 +27,11 @@ class _Data(ABC):
         Rows that are read together, such as those of a chunk; None if each is read alone.
     row_bytes : int or None
         Bytes of a row in memory, if they are known.
+    portable : bool
+        Whether `given` can be pickled, for worker processes.
     """
 
+    portable: bool = True
     given: Any
     labelled: bool = False
     block: int | None = None

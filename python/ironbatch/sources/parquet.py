@@ -33,6 +33,8 @@ class ParquetTable(Table):
         The file or dataset.
     """
 
+    portable = False
+
     def __init__(self, given: Any) -> None:
         self.given = given
         schema = given.schema_arrow if hasattr(given, "schema_arrow") else given.schema

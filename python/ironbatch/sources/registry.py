@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, TypeAlias, TypeVar
@@ -21,7 +21,7 @@ _first: list[Recognise] = []
 _last: list[Recognise] = []
 _discovered = False
 
-_PLAIN = (np.ndarray, np.generic, list, tuple, Mapping, str, bytes, int, range, type(None))
+_PLAIN = (np.ndarray, np.generic, list, tuple, dict, str, bytes, int, range, type(None))
 
 
 def register_source(*, last: bool = False) -> Callable[[_Function], _Function]:

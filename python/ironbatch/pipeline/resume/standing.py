@@ -125,7 +125,7 @@ class Standing:
         self._previous: Mark | None = None
 
     def start(
-        self, bounds: Bounds, shard: tuple[int, int], origin: Origin | None
+        self, bounds: Bounds, shard: tuple[int, int], origin: Origin | None, dataset: Any
     ) -> tuple[Course, PlacesOf]:
         """Begin a run over a dataset: give what it goes through, and the order of the items.
 
@@ -134,22 +134,25 @@ class Standing:
         ValueError
             If the items cannot be dealt out to the ranks, or not in an order that all agree on.
         """
+        from ironbatch.index.blocks import Blocks
         from ironbatch.index.order import make_order, order_from_state
         from ironbatch.random import stream_key
 
         options = self.options
-        shuffle = options.shuffle
+        shuffle = dataset.in_blocks(options.shuffle, options.seed)
         if origin is not None:
-            order = order_from_state(origin.order, bounds.n)
+            order = order_from_state(origin.order, bounds.n, dataset.rows_in_blocks)
         elif shard[1] > 1 and (
-            shuffle is None or (isinstance(shuffle, bool | np.bool_) and shuffle)
+            shuffle is None
+            or (isinstance(shuffle, bool | np.bool_) and shuffle)
+            or (isinstance(shuffle, Blocks) and not shuffle.is_seeded)
         ):
             raise ValueError(
                 f"shuffle={shuffle!r} gives each of the {shard[1]} ranks another order, so that "
                 "they would not share the items out; give the same int to all, as in shuffle=42"
             )
         else:
-            order = make_order(shuffle, bounds.n, options.order)
+            order = make_order(shuffle, bounds.n, options.order, dataset.rows_in_blocks)
         stand = None if origin is None else origin.stand
         self.course = Course(bounds, *shard, stand)
         self.order = order.state

@@ -398,10 +398,15 @@ class Merged(Rebatched):
 
 def seed_beside(seed: Any, number: int) -> Any:
     """Give a seed for the pipeline of that number, that has nothing to do with the run's own."""
+    from ironbatch.index.blocks import Blocks
     from ironbatch.random import make_seed_sequence
 
-    if seed is None or isinstance(seed, bool | np.bool_):
+    if seed is None or isinstance(seed, bool | np.bool_ | str):
         return seed
+    if isinstance(seed, Blocks):
+        if not seed.is_seeded:
+            return seed
+        return Blocks(seed_beside(seed.random_seed, number), seed.size, seed.window)
     parent = make_seed_sequence(seed)
     return np.random.SeedSequence(parent.entropy, spawn_key=(*parent.spawn_key, _MERGED, number))
 

@@ -180,7 +180,7 @@ class Run:
         bounds = make_plan(
             len(index), options.batch_size, options.n_iters, options.n_epochs, options.drop_last
         )
-        course, order = self.standing.start(bounds, self.owner.shard_of, self.origin)
+        course, order = self.standing.start(bounds, self.owner.shard_of, self.origin, self.dataset)
         self.total = course.total
         return course.views(index, order)
 
