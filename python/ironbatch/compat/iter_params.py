@@ -33,10 +33,10 @@ class IterParams(IterState):
         super().reset()
         self.n: int | None = None
 
-    def bind(self, shuffle: Any, n: int, order: Any) -> Any:
+    def bind(self, shuffle: Any, n: int, order: Any, rows: Any = None) -> Any:
         """Give the order of this iteration; see `IterState.bind`."""
         self.n = n
-        return super().bind(shuffle, n, order)
+        return super().bind(shuffle, n, order, rows)
 
     def __getitem__(self, name: str) -> Any:
         match name:
