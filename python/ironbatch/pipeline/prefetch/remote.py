@@ -174,7 +174,7 @@ class Remote:
         self.steps = pipeline.steps
         batch_class = getattr(self.dataset, "batch_class", None)
         if batch_class is None:
-            raise ValueError("prefetch in processes needs a dataset with a batch_class")
+            raise ValueError("batches of other processes need a dataset with a batch_class")
         self.first_at_home = first_at_home(pipeline, self.owner, batch_class)
         self.serial = next(_runs)
         self.stream_key = (0, 0)
@@ -191,6 +191,13 @@ class Remote:
     def wait(self, slot: Slot) -> None:
         """Wait until the answer to a task is there."""
         raise NotImplementedError
+
+    def room(self, depth: int) -> int:
+        """Give how many batches may be under way now."""
+        return min(depth, self.most)
+
+    def no_more(self) -> None:
+        """All tasks have been started."""
 
     def finish(self) -> None:
         """Nothing is under way and nothing more will be sent."""
@@ -215,14 +222,13 @@ class Remote:
             Bounds their bytes.
         """
         slots = self._slots
-        depth = min(depth, self.most)
         failed: Exception | None = None
         exhausted = False
         while True:
             for waits in (True, False):
                 while (
                     not exhausted
-                    and len(slots) < depth
+                    and len(slots) < self.room(depth)
                     and (budget is None or budget.allows(slot.size for slot in slots))
                 ):
                     try:
@@ -234,6 +240,8 @@ class Remote:
                     else:
                         self._begin(slot)
                         slots.append(slot)
+                if exhausted:
+                    self.no_more()
                 if waits and slots:
                     slot = slots[0]
                     self._take(slot)
@@ -468,6 +476,10 @@ def make_remote(run: Any, pipeline: Any) -> Remote | None:
 
     if processes.inside_worker:
         return None
+    if run.where == "engine":
+        from ironbatch.pipeline.prefetch.ranges import Ranges
+
+        return Ranges(run, pipeline, options.engine, options.range_length)
     from ironbatch.pipeline.prefetch.processes import Processes
 
     return Processes(run, pipeline, options.n_workers, options.n_threads or 1)

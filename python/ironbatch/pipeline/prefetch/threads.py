@@ -80,18 +80,22 @@ def depth_of(prefetch: bool | int | None) -> int:
 
 
 def where_of(options: Any) -> str:
-    """Give where batches are made: 'threads', 'processes' or 'executor'.
+    """Give where batches are made: 'threads', 'processes', 'executor' or 'engine'.
 
     Parameters
     ----------
     options : RunOptions
-        Their `target`, `n_workers` and `n_threads` are checked.
+        Their `target`, `n_workers`, `n_threads`, `engine` and `range_length` are checked.
 
     Raises
     ------
     ValueError, TypeError
         If one of them is wrong.
     """
+    if options.engine is not None:
+        return _on_engine(options)
+    if options.range_length is not None:
+        raise ValueError("range_length goes with engine=: it says how many batches a worker gets")
     target = options.target
     named = {"threads": "threads", "t": "threads", "mpc": "processes", "m": "processes"}
     where = named.get(target) if isinstance(target, str) else None
@@ -115,6 +119,20 @@ def where_of(options: Any) -> str:
             what = "an executor has workers of its own" if where == "executor" else "use n_workers"
             raise ValueError(f"{name} does not go with target {target!r}: {what}")
     return where
+
+
+def _on_engine(options: Any) -> str:
+    from ironbatch.pipeline.prefetch.ranges import checked_length
+
+    if options.target != "threads":
+        raise ValueError(
+            f"engine and target={options.target!r} both say where batches are made; give one"
+        )
+    for name in ("n_workers", "n_threads"):
+        if getattr(options, name) is not None:
+            raise ValueError(f"{name} does not go with engine=: it has workers of its own")
+    checked_length(options.range_length)
+    return "engine"
 
 
 def ahead_for(options: Any, size: int) -> tuple[int, int | None]:

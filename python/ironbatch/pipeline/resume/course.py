@@ -143,6 +143,11 @@ class Course:
         left = None if start.left is None else start.left - items
         return Stand(iteration, epoch, position, start.items + items, left)
 
+    def rest_from(self, iteration: int) -> Course:
+        """Give the course that goes on after so many steps of the whole run."""
+        bounds = Bounds(self.n, self.size, None, self._epochs, self.drop_last)
+        return Course(bounds, self.rank, self.world, self.at(iteration))
+
     def _places_before(self, step: int) -> int:
         """Give how many places the first steps take; the last one takes what there is."""
         places = step * self.stride

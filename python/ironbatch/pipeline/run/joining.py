@@ -49,6 +49,8 @@ _PASSED_ON = (
     "retry_on",
     "fuse",
     "order",
+    "engine",
+    "range_length",
 )
 """Arguments of a run that merged pipelines have too."""
 

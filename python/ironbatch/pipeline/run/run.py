@@ -77,6 +77,8 @@ class RunOptions:
     retry_on: Any = DEFAULT.retry_on
     fuse: bool = True
     order: Any = "native"
+    engine: Any = None
+    range_length: int | None = None
     batch_kwargs: dict[str, Any] = field(default_factory=dict)
     sink: list[Any] | None = None
 
@@ -163,11 +165,12 @@ class Run:
         return Recorder(Profile(prefetch=self.depth, target=target), level)
 
     def _make_remote(self, pipeline: Any) -> Remote | None:
-        """Give what makes batches in worker processes, if that is where they are made.
+        """Give what makes batches elsewhere, if that is where they are made.
 
         Batches that `rebatch` has joined go on in threads; a worker process has none of its own.
         """
-        if not self.depth or self.where == "threads" or self.dataset is None:
+        asked = self.depth or self.where == "engine"
+        if not asked or self.where == "threads" or self.dataset is None:
             return None
         from ironbatch.pipeline.prefetch.remote import make_remote
 

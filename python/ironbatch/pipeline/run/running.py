@@ -103,6 +103,14 @@ class Running(Resumable, Profiled, Declarations):
         order : {'native', 'numpy'}
             Which algorithm shuffles: the one that takes no memory, or NumPy's permutation; see
             `DatasetIndex.shuffle`.
+        engine : str, distributed.Client or Engine, optional
+            Make the batches on a cluster: a client of Dask, 'dask', 'ray', or an object with the
+            methods of `ironbatch.engines.Engine`. Everything said of pickled batches under `target`
+            holds. A worker that is lost has its batches made again, up to `retries` times, or 3 if
+            that is 0. Without `prefetch` as many batches are under way as keep the workers busy.
+        range_length : int, optional
+            How many batches a worker of the engine is given at once; by default what takes about
+            0.1 s. Batches do not depend on it.
         profile : bool, 2 or 'detailed'
             Measure where the time goes, see `report`, `trace`, `profile_info` and the attribute
             `profile`; with 2 or 'detailed' functions are timed too, by `cProfile`.
@@ -126,7 +134,8 @@ class Running(Resumable, Profiled, Declarations):
         ExceptionGroup
             At the end, of all that has failed, with ``on_error='collect'``.
         WorkerDiedError
-            If a worker process ends while it makes a batch; the message names its first item.
+            If a worker process ends while it makes a batch; the message names its first item. Under
+            an engine, if that happens again and again, or if the engine is gone.
 
         Notes
         -----
@@ -224,9 +233,10 @@ class Running(Resumable, Profiled, Declarations):
                 raise TypeError(f"{name} is given twice, by position and by name")
             kwargs[name] = value
         if defaults is not None:
-            if "target" in kwargs:
-                # Numbers of workers are those of another target.
-                defaults = {**defaults, "n_workers": None, "n_threads": None}
+            if "target" in kwargs or "engine" in kwargs:
+                # What else is said of the place is said of another one.
+                named = dict.fromkeys(("n_workers", "n_threads", "engine", "range_length"))
+                defaults = {**defaults, **named, "target": "threads"}
             kwargs = {**defaults, **({"seed": None} if "shuffle" in kwargs else {}), **kwargs}
         notifier = kwargs.pop("notifier", None)
         if notifier is not None and kwargs.get("bar") is None:
