@@ -14,10 +14,13 @@ __all__ = [
     "NativeKernel",
     "NativePlan",
     "Order",
+    "arrow_array",
+    "arrow_stream",
     "built_in_kernels",
     "cast",
     "concatenate",
     "empty",
+    "first_not_utf8",
     "gather",
     "guard_thread",
     "item_words",
@@ -152,6 +155,11 @@ def ragged_gather(
 def ragged_pad(
     values: object, offsets: object, shapes: object, largest: tuple[int, ...], filler: object, /
 ) -> NDArray[Any] | None: ...
+
+# ---- columns for other libraries
+def arrow_array(column: object, /) -> tuple[object, object]: ...
+def arrow_stream(column: object, /) -> object: ...
+def first_not_utf8(data: object, offsets: object, /) -> int | None: ...
 
 # ---- files of items
 

@@ -10,6 +10,7 @@ import numpy as np
 from ironbatch import components as columns
 from ironbatch.actions.action import action
 from ironbatch.actions.policy import UNSET, given_settings
+from ironbatch.batch.exports import Exports
 from ironbatch.batch.merge import merge_batches
 from ironbatch.batch.names import chosen_names, component_names
 from ironbatch.batch.parallel import Parallel
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch"]
 
 
-class Batch(Showing, Parallel):
+class Batch(Exports, Showing, Parallel):
     """An index of item ids plus named data components.
 
     Subclass it, name the components, and write actions: methods that say what happens to the batch

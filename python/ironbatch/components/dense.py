@@ -37,7 +37,9 @@ class Dense(np.ndarray[Any, np.dtype[Any]]):
     - in all of them a value that the dtype cannot hold (a float into integers, an integer out of
       range, text that would be cut) raises.
 
-    Results of arithmetic, pickles and copies made by `copy` are plain arrays.
+    Results of arithmetic, pickles and copies made by `copy` are plain arrays. Other libraries take
+    it without a copy, as any array (buffers, ``__array__``, DLPack) and through the Arrow PyCapsule
+    interface; see `ironbatch.components.arrow` for its types there.
 
     Raises
     ------
@@ -180,6 +182,14 @@ class Dense(np.ndarray[Any, np.dtype[Any]]):
         if return_scalar or (return_scalar is None and array.ndim == 0):
             return array[()]
         return array.view(np.ndarray) if isinstance(array, Dense) and array.base is None else array
+
+    def __arrow_c_schema__(self) -> object:
+        return self.__arrow_c_array__()[0]
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        from ironbatch.components.arrow import capsules_of
+
+        return capsules_of(self)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return self.view(np.ndarray).__reduce_ex__(protocol)

@@ -339,6 +339,15 @@ class Ragged:
             "array; use to_dense(pad=...), or to_list() for a list of arrays"
         )
 
+    def __arrow_c_schema__(self) -> object:
+        return self.__arrow_c_array__()[0]
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        """Give a list for each axis of the items; see `ironbatch.components.arrow`."""
+        from ironbatch.components.arrow import capsules_of
+
+        return capsules_of(self)
+
     def __copy__(self) -> Ragged:
         return self._of(
             self._used().copy(), self.offsets - self.offsets[0], self.shapes.copy(), self.name

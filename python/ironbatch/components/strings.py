@@ -195,6 +195,15 @@ class _Packed(Generic[T]):
             )
         return self.to_numpy(object if dtype is None else dtype)
 
+    def __arrow_c_schema__(self) -> object:
+        return self.__arrow_c_array__()[0]
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        """Give large_string or large_binary; see `ironbatch.components.arrow`."""
+        from ironbatch.components.arrow import capsules_of
+
+        return capsules_of(cast("Strings | Bytes", self))
+
     def _spans(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         start, stop = int(self.offsets[0]), int(self.offsets[-1])
         return self.data[start:stop], self.offsets - start

@@ -1,5 +1,6 @@
 //! The core of ironbatch: what is large or hot, and nothing that knows Python.
 
+pub mod arrow;
 pub mod column;
 pub mod error;
 pub mod executor;

@@ -22,7 +22,7 @@ const _: () = assert!(column::is_small(DETACH_BYTES));
 
 type Array<'py> = Bound<'py, PyUntypedArray>;
 
-fn data(array: &Array<'_>) -> *mut u8 {
+pub fn data(array: &Array<'_>) -> *mut u8 {
     // SAFETY: `array` is a live array object.
     unsafe { (*array.as_array_ptr()).fields.data.cast() }
 }
@@ -32,7 +32,7 @@ fn int64_data(array: &Array<'_>) -> *mut i64 {
     data(array).cast::<std::ffi::c_void>().cast()
 }
 
-fn has_flags(array: &Array<'_>, flags: i32) -> bool {
+pub fn has_flags(array: &Array<'_>, flags: i32) -> bool {
     // SAFETY: `array` is a live array object.
     unsafe { (*array.as_array_ptr()).fields.flags & flags == flags }
 }
@@ -78,7 +78,7 @@ fn plain<'a, 'py>(object: &'a Bound<'py, PyAny>) -> Option<&'a Array<'py>> {
 }
 
 /// The array, if it is a vector of native int64.
-fn integers<'a, 'py>(object: &'a Bound<'py, PyAny>) -> Option<&'a Array<'py>> {
+pub fn integers<'a, 'py>(object: &'a Bound<'py, PyAny>) -> Option<&'a Array<'py>> {
     let array = object.cast::<PyUntypedArray>().ok()?;
     let dtype = array.dtype();
     (array.ndim() == 1

@@ -1,5 +1,6 @@
 //! `ironbatch._core`: thin handles over `ironbatch-core`. No algorithm lives here.
 
+mod arrow;
 mod batch;
 mod column;
 mod error;
@@ -20,6 +21,8 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::arrow::{arrow_array, arrow_stream, first_not_utf8};
     #[pymodule_export]
     use super::batch::BatchBase;
     #[pymodule_export]
