@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,14 @@ from ironbatch.index.iteration import IterState, refuse_misspelt
 from ironbatch.random import make_rng, stream_key
 from ironbatch.sources import Table
 from ironbatch.sources.items import columns_of, data_of, items_of
+from ironbatch.type_variables import BatchT
 
 if TYPE_CHECKING:
     from ironbatch.display.summary import Summary
     from ironbatch.namedexpr import NamedExpression
     from ironbatch.pipeline import Pipeline
+
+_PipelineT = TypeVar("_PipelineT", bound="Pipeline[Any]")
 
 __all__ = ["Dataset", "NotASubsetError"]
 
@@ -32,7 +35,7 @@ class NotASubsetError(UnknownIdError, IndexError):
     """The ids of a subset are not all in the dataset."""
 
 
-class Dataset(Baseset):
+class Dataset(Baseset[BatchT]):
     """All items of a data set, and how batches of them are made.
 
     Parameters
@@ -89,12 +92,18 @@ class Dataset(Baseset):
     (['a', 'b'], [3.5, 1.5])
     """
 
-    batch_class: type[Batch]
+    batch_class: type[BatchT]
+
+    if TYPE_CHECKING:
+        # None until the dataset is split; then a dataset of the same class.
+        train: Self
+        test: Self
+        validation: Self
 
     def __init__(
         self,
         index: Any,
-        batch_class: type[Batch] = Batch,
+        batch_class: type[BatchT] = Batch,  # type: ignore[assignment]
         *args: Any,
         preloaded: Any = None,
         cast_to_array: bool = True,
@@ -178,9 +187,9 @@ class Dataset(Baseset):
             made.__dict__.pop(f"cv{number}", None)
         made._index = index
         made._iter_params = IterState()
-        made.train = made.test = made.validation = None
+        made.train = made.test = made.validation = None  # type: ignore[assignment]
         made.cv_splits = 0
-        made.batch_class = batch_class
+        made.batch_class = batch_class  # type: ignore[assignment]
         return made
 
     def create_subset(self, index: Any) -> Self:
@@ -208,7 +217,7 @@ class Dataset(Baseset):
             raise NotASubsetError(f"not a subset of the dataset: {error}") from None
         return subset
 
-    def create_batch(self, index: Any, pos: bool = False, *args: Any, **kwargs: Any) -> Batch:
+    def create_batch(self, index: Any, pos: bool = False, *args: Any, **kwargs: Any) -> BatchT:
         """Make a batch of some items.
 
         Parameters
@@ -237,7 +246,7 @@ class Dataset(Baseset):
             # Rows are found by positions in the dataset, so an index of its own is looked up.
             index = self.index.create_subset(index)
         try:
-            made: Callable[..., Batch] = self.batch_class
+            made: Callable[..., BatchT] = self.batch_class
             return made(
                 index, *args, dataset=self, preloaded=self.preloaded, copy=self._copy, **kwargs
             )
@@ -262,7 +271,7 @@ class Dataset(Baseset):
         notifier: Any = False,
         *args: Any,
         **kwargs: Any,
-    ) -> Iterator[Any]:
+    ) -> Iterator[BatchT]:
         """Generate batches.
 
         Parameters
@@ -439,7 +448,7 @@ class Dataset(Baseset):
 
     # Pipelines
 
-    def pipeline(self, config: Any = None, **kwargs: Any) -> Pipeline:
+    def pipeline(self, config: Any = None, **kwargs: Any) -> Pipeline[BatchT]:
         """Start a new pipeline over this dataset.
 
         Parameters
@@ -454,11 +463,11 @@ class Dataset(Baseset):
         return Pipeline(self, config=config, **kwargs)
 
     @property
-    def p(self) -> Pipeline:
+    def p(self) -> Pipeline[BatchT]:
         """A new pipeline over this dataset."""
         return self.pipeline()
 
-    def __rshift__(self, pipeline: Pipeline) -> Pipeline:
+    def __rshift__(self, pipeline: _PipelineT) -> _PipelineT:
         from ironbatch.pipeline import Pipeline
 
         if not isinstance(pipeline, Pipeline):

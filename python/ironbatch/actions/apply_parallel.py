@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import update_wrapper
-from typing import Any, NamedTuple
+from typing import Any, Concatenate, NamedTuple, TypeAlias, TypeVar, overload
 
 import numpy as np
 
@@ -20,7 +20,23 @@ from ironbatch.actions.on_error import Settled, whole_failures
 from ironbatch.actions.policy import UNSET, Policy, given_settings, policy_of
 from ironbatch.targets.native import bound_kernel, is_native
 
+_Batch = TypeVar("_Batch")
+_OfItem: TypeAlias = Callable[Concatenate[_Batch, ...], Any]
+_OfBatch: TypeAlias = Callable[Concatenate[_Batch, ...], _Batch]
+
 __all__ = ["apply_parallel", "as_action", "assemble_results", "run"]
+
+
+@overload
+def apply_parallel(method: _OfItem[_Batch], /) -> _OfBatch[_Batch]: ...
+@overload
+def apply_parallel(
+    *, post: str | Callable[..., Any], **kwargs: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]: ...
+@overload
+def apply_parallel(
+    *, post: None = None, **kwargs: Any
+) -> Callable[[_OfItem[_Batch]], _OfBatch[_Batch]]: ...
 
 
 def apply_parallel(*args: Any, **kwargs: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import update_wrapper
-from typing import Any
+from typing import Any, Concatenate, TypeAlias, TypeVar, overload
 
 import numpy as np
 
@@ -39,10 +39,51 @@ __all__ = [
 ]
 
 
+_Batch = TypeVar("_Batch")
+_OfItem: TypeAlias = Callable[Concatenate[_Batch, ...], Any]
+_OfBatch: TypeAlias = Callable[Concatenate[_Batch, ...], _Batch]
+
+
 def is_method(func: Callable[..., Any]) -> bool:
     """Tell whether a function was defined in a class body."""
     owner = getattr(func, "__qualname__", "").rpartition(".")[0]
     return bool(owner) and not owner.endswith("<locals>")
+
+
+@overload
+def inbatch_parallel(
+    init: Any,
+    post: None = None,
+    target: str = "threads",
+    *,
+    n_workers: int | None = None,
+    timeout: float | None = None,
+    debug: bool = False,
+    on_error: Any = UNSET,
+    max_failures: Any = UNSET,
+    retries: Any = UNSET,
+    backoff: Any = UNSET,
+    retry_on: Any = UNSET,
+    _use_self: bool | None = None,
+    **dec_kwargs: Any,
+) -> Callable[[_OfItem[_Batch]], _OfBatch[_Batch]]: ...
+@overload
+def inbatch_parallel(
+    init: Any,
+    post: str | Callable[..., Any],
+    target: str = "threads",
+    *,
+    n_workers: int | None = None,
+    timeout: float | None = None,
+    debug: bool = False,
+    on_error: Any = UNSET,
+    max_failures: Any = UNSET,
+    retries: Any = UNSET,
+    backoff: Any = UNSET,
+    retry_on: Any = UNSET,
+    _use_self: bool | None = None,
+    **dec_kwargs: Any,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]: ...
 
 
 def inbatch_parallel(
@@ -60,7 +101,7 @@ def inbatch_parallel(
     retry_on: Any = UNSET,
     _use_self: bool | None = None,
     **dec_kwargs: Any,
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+) -> Any:
     """Decorate a method that processes one item, so that a call processes the batch.
 
     Calling the decorated method calls `init`, then the method once for each element of what init

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ironbatch.index.iteration import IterState
 from ironbatch.index.order import OrderName
+from ironbatch.type_variables import MadeT
 
 __all__ = ["Baseset"]
 
 
-class Baseset:
+class Baseset(Generic[MadeT]):
     """A set of items with an index.
 
     Subclasses override `build_index`, `create_subset` and `create_batch`.
@@ -46,7 +47,7 @@ class Baseset:
         """Make a set of some of the items."""
         raise NotImplementedError(f"{type(self).__name__} does not define create_subset")
 
-    def create_batch(self, index: Any, *args: Any, **kwargs: Any) -> Any:
+    def create_batch(self, index: Any, *args: Any, **kwargs: Any) -> MadeT:
         """Make a batch of some of the items."""
         raise NotImplementedError(f"{type(self).__name__} does not define create_batch")
 
@@ -192,7 +193,7 @@ class Baseset:
         notifier: Any = False,
         *args: Any,
         **kwargs: Any,
-    ) -> Iterator[Any]:
+    ) -> Iterator[MadeT]:
         """Generate batches.
 
         Parameters
@@ -231,7 +232,7 @@ class Baseset:
         iter_params: IterState | None = None,
         *args: Any,
         **kwargs: Any,
-    ) -> Any:
+    ) -> MadeT:
         """Make the next batch.
 
         Parameters

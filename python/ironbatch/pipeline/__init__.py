@@ -11,8 +11,9 @@
 ===========  =======================================================================
 """
 
+from ironbatch.pipeline.chain.adds import adds
 from ironbatch.pipeline.pipeline import Pipeline
 from ironbatch.pipeline.profile.profile import ActionTime, Profile
 from ironbatch.pipeline.shared.models import Model
 
-__all__ = ["ActionTime", "Model", "Pipeline", "Profile"]
+__all__ = ["ActionTime", "Model", "Pipeline", "Profile", "adds"]

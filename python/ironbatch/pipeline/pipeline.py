@@ -22,11 +22,12 @@ from ironbatch.pipeline.run.rebatch import Rebatched
 from ironbatch.pipeline.shared.model_steps import ModelSteps
 from ironbatch.pipeline.shared.models import Models
 from ironbatch.pipeline.shared.variables import Variables
+from ironbatch.type_variables import BatchT
 
 __all__ = ["Pipeline"]
 
 
-class Pipeline(ModelSteps, Adding):
+class Pipeline(ModelSteps, Adding[BatchT]):
     """A chain of actions that is written now and carried out later, batch by batch.
 
     Adding an action gives a new pipeline and leaves this one as it is; variables, models, the
@@ -128,7 +129,7 @@ class Pipeline(ModelSteps, Adding):
         result.rebatched = source
         return result
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Callable[..., Self]:
         if name.startswith("_") or "steps" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         is_function = self._check_name(name)

@@ -9,11 +9,12 @@ from ironbatch.pipeline.chain.step import Step
 from ironbatch.pipeline.run.joining import Merged, check_pipelines
 from ironbatch.pipeline.run.rebatch import Rebatched, check_merging, checked_size
 from ironbatch.pipeline.run.running import Running
+from ironbatch.type_variables import BatchT
 
 __all__ = ["Adding"]
 
 
-class Adding(Running):
+class Adding(Running[BatchT]):
     """Adds steps that are no actions of a batch."""
 
     def _with(self, *steps: Step) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from typing import Any, Self
+from typing import Any, Generic, Self
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ironbatch.pipeline.resume.resumable import Resumable
 from ironbatch.pipeline.resume.standing import Origin
 from ironbatch.pipeline.run.failures import Tally
 from ironbatch.pipeline.run.run import Run, RunOptions
+from ironbatch.type_variables import BatchT
 
 __all__ = ["Running"]
 
@@ -31,7 +32,7 @@ _OPTIONS = frozenset(f.name for f in fields(RunOptions)) - {"batch_kwargs", "sin
 _ENDLESS = "the run never ends: it has neither n_iters nor n_epochs"
 
 
-class Running(Resumable, Profiled, Declarations):
+class Running(Resumable, Profiled, Declarations, Generic[BatchT]):
     """Runs: all at once, batch by batch, or later."""
 
     dataset: Any
@@ -42,7 +43,7 @@ class Running(Resumable, Profiled, Declarations):
     _iterator: Iterator[Any] | None
     _random: Any
 
-    def gen_batch(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+    def gen_batch(self, *args: Any, **kwargs: Any) -> Iterator[BatchT]:
         """Generate batches that have gone through all actions.
 
         Parameters
@@ -178,7 +179,7 @@ class Running(Resumable, Profiled, Declarations):
         self._iterator = None
         return self
 
-    def next_batch(self, *args: Any, **kwargs: Any) -> Any:
+    def next_batch(self, *args: Any, **kwargs: Any) -> BatchT:
         """Give the next batch of one endless run that goes on from call to call.
 
         Parameters
@@ -194,7 +195,8 @@ class Running(Resumable, Profiled, Declarations):
         """
         if self._iterator is None:
             self._iterator = self._start(args, kwargs, endless=True).batches()
-        return next(self._iterator)
+        made: BatchT = next(self._iterator)
+        return made
 
     def _start_beside(self, options: RunOptions, number: int, origin: Origin | None) -> Run:
         """Make the run of a pipeline that is merged into another one, which runs with `options`."""
