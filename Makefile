@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test test-full test-rust lint format bench docs pictures deny
+.PHONY: help build test test-full test-rust lint format bench docs pictures wheel-test deny
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ docs:  ## Build the site; warnings are errors
 
 pictures:  ## Draw the pictures of the documentation anew
 	python tests/docs/draw_pictures.py
+
+wheel-test:  ## Build the wheel and run the quick start where there is nothing but the wheel and numpy
+	.ci/wheel
 
 deny:  ## Check licences, bans and sources of the crates
 	cargo deny check --config .deny.toml bans licenses sources

@@ -2,6 +2,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 
 import ironbatch
 from ironbatch.cli import main
+
+ROOT = Path(__file__).parents[2]
 
 
 def command(*arguments, cwd, **environment):
@@ -96,17 +99,64 @@ def test_info_says_what_there_is(capsys):
         assert word in said
 
 
-def test_info_names_the_extra_of_a_missing_package(capsys, monkeypatch):
+@pytest.fixture
+def versions(monkeypatch):
+    """Versions of packages that are said to be installed; others are missing."""
     from importlib.metadata import PackageNotFoundError
 
     from ironbatch.cli import info
 
-    def missing(name):
-        raise PackageNotFoundError(name)
+    installed = {}
 
-    monkeypatch.setattr(info, "version", missing)
+    def version(name):
+        if name not in installed:
+            raise PackageNotFoundError(name)
+        return installed[name]
+
+    monkeypatch.setattr(info, "version", version)
+    return installed
+
+
+def said_of(extra, capsys):
     main(["info"])
-    assert "pip install 'ironbatch[tables]'" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    (found,) = re.findall(rf"^  {extra} +\w+ .*\n(?: {{23}}.*\n)*", said, re.MULTILINE)
+    return found
+
+
+def test_info_says_what_is_missing_and_how_to_get_it(versions, capsys):
+    said = said_of("tables", capsys)
+    assert "missing" in said
+    assert "lacks pandas, pyarrow; pip install 'ironbatch[tables]'" in said
+    main(["info"])
+    assert "pip install 'ironbatch[all]'" in capsys.readouterr().out
+
+
+def test_info_says_what_is_there(versions, capsys):
+    versions |= {"pandas": "3.0.1", "pyarrow": "22.0.0"}
+    said = said_of("tables", capsys)
+    assert "there" in said
+    assert "has pandas 3.0.1, pyarrow 22.0.0" in said
+    assert "pip" not in said
+
+
+def test_info_says_what_is_too_old(versions, capsys):
+    versions |= {"pandas": "2.1.9", "pyarrow": "17.0.0rc1"}
+    said = said_of("tables", capsys)
+    assert "has pyarrow 17.0.0rc1" in said
+    assert "lacks pandas>=2.2 (has 2.1.9); pip install" in said
+    versions["pandas"] = "2.10"
+    assert "lacks" not in said_of("tables", capsys)
+
+
+def test_info_knows_every_extra_for_users():
+    from ironbatch.cli.info import EXTRAS
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    for_developers = {"docs", "test", "lint", "bench", "full", "all"}
+    known = {name: sorted(needs) for name, (_, needs) in EXTRAS.items()}
+    assert known == {n: sorted(needs) for n, needs in extras.items() if n not in for_developers}
 
 
 def test_the_module_is_a_command(tmp_path):
