@@ -312,8 +312,8 @@ class Batch(Exports, Showing, Parallel):
         Parameters
         ----------
         src : object, optional
-            Where from: data as `preloaded` takes it, a folder, a file, or a `FilesIndex`; by
-            default the paths of the batch's own index.
+            Where from: data as `preloaded` takes it, a folder, a file, a URL of them, or a
+            `FilesIndex`; by default the paths of the batch's own index.
         fmt : str, optional
             Name of a format (`ironbatch.formats.names`); None is memory.
         dst, components : str or sequence of str, optional
@@ -323,7 +323,7 @@ class Batch(Exports, Showing, Parallel):
             `ironbatch.actions.on_error`. A replacement takes the place of an item in each
             component; a mapping has one for each.
         **kwargs
-            Options of the format.
+            Options of the format, and ``storage_options=`` for the file systems of URLs.
 
         Raises
         ------

@@ -13,6 +13,7 @@ from ironbatch.formats.base import ComponentNames, Format
 from ironbatch.formats.failing import failing
 from ironbatch.formats.locations import item_paths, make_folders, unique_targets
 from ironbatch.formats.native import component_of
+from ironbatch.formats.staging import fetched, sent
 
 if TYPE_CHECKING:
     from ironbatch.batch.batch import Batch
@@ -109,7 +110,7 @@ def read_items(
     read: Callable[[Path], Any], paths: Sequence[str], ids: Sequence[Hashable]
 ) -> list[Any]:
     """Read files in threads; the first that fails is raised, with a note of its item."""
-    return _in_threads(read, paths, ids, [Path(path) for path in paths])
+    return _in_threads(read, paths, ids, [Path(path) for path in fetched(paths, ids)])
 
 
 def write_items(
@@ -127,10 +128,11 @@ def write_items(
         with replacing(path, fsync=fsync) as temporary:
             write(temporary, item)
 
-    chosen = [paths[position] for position in positions]
     named = [ids[position] for position in positions]
     values = [items[position] for position in positions]
-    _in_threads(write_one, chosen, named, chosen, values, positions=positions)
+    with sent(paths, positions, ids) as local:
+        chosen = [local[position] for position in positions]
+        _in_threads(write_one, chosen, named, chosen, values, positions=positions)
 
 
 def _in_threads(

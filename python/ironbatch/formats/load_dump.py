@@ -9,6 +9,7 @@ from ironbatch.actions.on_error import whole_failures
 from ironbatch.actions.policy import policy_of
 from ironbatch.errors import ComponentError
 from ironbatch.formats.registry import get
+from ironbatch.formats.staging import staging
 
 if TYPE_CHECKING:
     from ironbatch.batch.batch import Batch
@@ -25,6 +26,7 @@ def load_into(
     *,
     components: Any = None,
     settings: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> None:
     """Load components into a batch.
@@ -43,6 +45,8 @@ def load_into(
         component to column or columns.
     settings : mapping, optional
         What becomes of items that fail: keywords of `ironbatch.actions.on_error`.
+    storage_options : mapping, optional
+        For the file systems of URLs; those of the index by default.
     **options
         What the format understands.
 
@@ -72,13 +76,19 @@ def load_into(
         options["columns"] = columns
     policy = policy_of(batch, settings)
     if policy.kind == "raise" and not policy.retries:
-        with whole_failures(batch, policy, settings or {}, "load"):
+        with (
+            staging(storage_options, batch.index),
+            whole_failures(batch, policy, settings or {}, "load"),
+        ):
             _store(batch, chosen.load(batch, src, names, **options))
         return
     from ironbatch.formats.tolerant import attempt_all, filled, part_of
 
     n = len(batch)
-    with whole_failures(batch, policy, settings or {}, "load"):
+    with (
+        staging(storage_options, batch.index),
+        whole_failures(batch, policy, settings or {}, "load"),
+    ):
         loaded, settled, sound = attempt_all(
             batch, "load", policy, lambda part: chosen.load(part, src, names, **options), part_of
         )
@@ -108,6 +118,7 @@ def dump_from(
     components: Any = None,
     *,
     settings: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> None:
     """Dump components of a batch.
@@ -124,6 +135,8 @@ def dump_from(
         Which components, all by default.
     settings : mapping, optional
         What becomes of items that fail, as for `load_into`.
+    storage_options : mapping, optional
+        For the file systems of URLs; those of the index by default.
     **options
         What the format understands.
 
@@ -144,12 +157,18 @@ def dump_from(
             )
     policy = policy_of(batch, settings)
     if policy.kind == "raise" and not policy.retries:
-        with whole_failures(batch, policy, settings or {}, "dump"):
+        with (
+            staging(storage_options, batch.index),
+            whole_failures(batch, policy, settings or {}, "dump"),
+        ):
             chosen.dump(batch, dst, names, **options)
         return
     from ironbatch.formats.tolerant import attempt_all
 
-    with whole_failures(batch, policy, settings or {}, "dump"):
+    with (
+        staging(storage_options, batch.index),
+        whole_failures(batch, policy, settings or {}, "dump"),
+    ):
         _, settled, _ = attempt_all(
             batch,
             "dump",

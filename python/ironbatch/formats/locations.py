@@ -22,6 +22,8 @@ The suffix is the format's unless ``suffix=`` gives another; an id that ends wit
 not get it twice. ``raw`` has no suffix of its own: a file that the index knows in the same folder
 keeps its name there.
 
+A folder, and a path of an index, may be a URL of any scheme that fsspec knows.
+
 An id becomes a file's name only if it is one: no separators, no ``..``, no NUL, not empty. Anything
 else is a ValueError, as is a folder of a component that is a link to somewhere else.
 """
@@ -35,6 +37,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ironbatch.errors import ComponentError, UnknownIdError
+from ironbatch.urls import is_url
 
 if TYPE_CHECKING:
     from ironbatch.batch.batch import Batch
@@ -149,7 +152,7 @@ def _paths(
     folder = os.fsdecode(os.fspath(where))
     if "\0" in folder:
         raise ValueError(f"{argument} holds a NUL: {folder!r}")
-    if in_folders and not os.path.isabs(folder):  # noqa: PTH117
+    if in_folders and not os.path.isabs(folder) and not is_url(folder):  # noqa: PTH117
         if several:
             name = _file_name(component or "data", "component") + suffix
             folder = os.path.join(folder, name)  # noqa: PTH118
@@ -252,10 +255,12 @@ def make_folders(paths: Iterable[str], dst: Any) -> None:
     ValueError
         If a folder within `dst` is a link that leads out of it.
     """
-    folders = {os.path.dirname(path) or "." for path in paths}  # noqa: PTH120
+    # Stores of objects have no folders; others get them when files are sent.
+    local = (path for path in paths if not is_url(path))
+    folders = {os.path.dirname(path) or "." for path in local}  # noqa: PTH120
     for folder in folders:
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-    if not isinstance(dst, str | os.PathLike):
+    if not isinstance(dst, str | os.PathLike) or is_url(dst):
         return
     root = os.path.realpath(os.fsdecode(os.fspath(dst)))
     for folder in folders:

@@ -14,6 +14,7 @@ from ironbatch import _core
 from ironbatch import components as columns
 from ironbatch.errors import ComponentError, FormatError
 from ironbatch.formats.failing import failing
+from ironbatch.formats.staging import fetched, original, sent
 
 if TYPE_CHECKING:
     from ironbatch.batch.batch import Batch
@@ -90,11 +91,18 @@ def _error(failure: BaseException, ids: Sequence[Hashable], positions: Sequence[
     """Make what users see of a failure: which item, which file, what is wrong."""
     position, kind, errno, message = failure.args
     position = positions[position]
+    message = _as_given(message)
     item = ids[position]
     if kind == "io":
         return failing(OSError(errno, f"{os.strerror(errno)} (item {item!r})", message), position)
     made = {"differs": DiffersError, "unsupported": UnsupportedError}.get(kind, FormatError)
     return failing(made(f"item {item!r}: {message}"), position)
+
+
+def _as_given(message: str) -> str:
+    """Name the URL where a message names the file that stands for it."""
+    path, colon, rest = message.partition(": ")
+    return f"{original(path)}{colon}{rest}"
 
 
 def is_size(max_bytes: Any) -> int:
@@ -134,6 +142,7 @@ def probe(
     ids: Sequence[Hashable],
 ) -> list[list[Declared]]:
     """Read what files declare, each checked against its size and the limit."""
+    paths = fetched(paths, ids)
     try:
         found = _core.probe_files(paths, layout, names, max_bytes)
     except _core.FileFailure as failure:
@@ -151,6 +160,7 @@ def _read(
     max_bytes: int,
     ids: Sequence[Hashable],
 ) -> None:
+    paths = fetched(paths, ids)
     try:
         _core.read_files(paths, layout, memory, max_bytes)
     except _core.FileFailure as failure:
@@ -388,10 +398,11 @@ def write(
         If a file could not be written; its message names the item.
     """
     memory = [_memory_of(component, name, allow_pickle, ids) for name, component in named]
-    targets = [paths[position] for position in positions]
-    try:
-        _core.write_files(
-            targets, positions, len(paths), layout, memory, codec, level, shuffle, fsync
-        )
-    except _core.FileFailure as failure:
-        raise _error(failure, ids, positions) from None
+    with sent(paths, positions, ids) as local:
+        targets = [local[position] for position in positions]
+        try:
+            _core.write_files(
+                targets, positions, len(paths), layout, memory, codec, level, shuffle, fsync
+            )
+        except _core.FileFailure as failure:
+            raise _error(failure, ids, positions) from None

@@ -18,7 +18,9 @@ from ironbatch.errors import ComponentError, DuplicateIdWarning, FormatError, Un
 from ironbatch.extras import need
 from ironbatch.formats.atomic import replacing
 from ironbatch.formats.base import ComponentNames, Format
+from ironbatch.formats.staging import fetched, looks, sent
 from ironbatch.formats.table_cache import TableCache, frozen
+from ironbatch.urls import is_url
 
 if TYPE_CHECKING:
     from ironbatch.batch.batch import Batch
@@ -143,12 +145,9 @@ class TableFormat(Format):
         text = batch.index.kind == "str"
         if text and wanted is not None:
             options = self.text_id_options(dict(options), wanted)
-        status = os.stat(path)  # noqa: PTH116
         key: tuple[Any, ...] = (
             type(self),
-            os.path.realpath(path),
-            status.st_mtime_ns,
-            status.st_size,
+            *_look(path),
             index_col,
             wanted,
             text,
@@ -167,8 +166,9 @@ class TableFormat(Format):
         return table
 
     def _read(self, path: str, index_col: Any, wanted: Any, options: dict[str, Any]) -> _Table:
+        (local,) = fetched([path])
         try:
-            frame = self.read_table(path, **options)
+            frame = self.read_table(local, **options)
         except ImportError:
             raise
         except OSError as error:
@@ -243,7 +243,16 @@ class TableFormat(Format):
                 f"format {self.name!r} cannot add rows to a file; use 'csv', or one file for each "
                 "batch"
             )
+        if mode == "a" and is_url(path):
+            raise ValueError(
+                f"rows cannot be added to {path!r}: files of URLs are written as a whole; give "
+                "each batch a file of its own"
+            )
         frame = self._frame(batch, components, index_col)
+        if is_url(path):
+            with sent([path], [0]) as (local,):
+                self.write_table(frame, local, **options)
+            return
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)  # noqa: PTH103, PTH120
         if mode == "a":
             with _appending:
@@ -283,6 +292,14 @@ def _path(where: Any, argument: str) -> str:
     if not isinstance(where, str | os.PathLike):
         raise TypeError(f"{argument} must be the path of a table, got {type(where).__name__}")
     return os.fsdecode(os.fspath(where))
+
+
+def _look(path: str) -> tuple[Any, ...]:
+    """Give what changes when a file does."""
+    if is_url(path):
+        return path, looks(path)
+    status = os.stat(path)  # noqa: PTH116
+    return os.path.realpath(path), status.st_mtime_ns, status.st_size
 
 
 def _as_columns(value: Any, name: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ironbatch.index.dataset_index import DatasetIndex
 from ironbatch.index.ids import raw_ids
+from ironbatch.urls import is_url, matches
 
 __all__ = ["FilesIndex"]
 
@@ -23,7 +24,8 @@ class FilesIndex(DatasetIndex):
     index : index or array-like, optional
         Ids, when the paths are given too.
     path : str, path or iterable of them, optional
-        Globs; ``**`` stands for any number of directories.
+        Globs; ``**`` stands for any number of directories. A glob may be a URL, such as
+        ``s3://bucket/scans/*.npy``; its paths are URLs then.
     dirs : bool
         Whether to index directories instead of files.
     no_ext : bool
@@ -31,7 +33,10 @@ class FilesIndex(DatasetIndex):
     sort : bool
         Whether to sort by id. Otherwise the order is that of the file system.
     paths : mapping from id to path, or sequence of paths, optional
-        Where the items of `index` are.
+        Where the items of `index` are: paths or URLs.
+    storage_options : mapping, optional
+        For the file systems of URLs, see `fsspec`: keys, end points. The files are read and written
+        with them too.
 
     Raises
     ------
@@ -39,6 +44,10 @@ class FilesIndex(DatasetIndex):
         If nothing is found, if two paths have the same name, or if there are no globs.
     TypeError
         If a glob is not a string or a path.
+    OSError
+        If a store cannot be reached or refuses to list its files; it names the URL.
+    ImportError
+        If a package that the scheme of a URL needs is not installed; it says which.
 
     Examples
     --------
@@ -55,6 +64,17 @@ class FilesIndex(DatasetIndex):
 
     _paths: list[str]
     dirs: bool = False
+    storage_options: Mapping[str, Any] | None = None
+
+    def __init__(
+        self, *args: Any, storage_options: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        source = args[0] if args else kwargs.get("index")
+        if storage_options is None and isinstance(source, FilesIndex):
+            storage_options = source.storage_options
+        if storage_options is not None:
+            self.storage_options = dict(storage_options)
+        super().__init__(*args, **kwargs)
 
     def build_index(
         self,
@@ -106,7 +126,7 @@ class FilesIndex(DatasetIndex):
             raise ValueError("path holds no globs")
         found: list[tuple[str, str]] = []
         for glob in texts:
-            here = [(self.build_key(name, no_ext)[0], name) for name in _matches(glob, dirs)]
+            here = [(self.build_key(name, no_ext)[0], name) for name in self._matches(glob, dirs)]
             if not here:
                 warnings.warn(f"there are no items in {glob}", stacklevel=4)
             found += here
@@ -121,6 +141,14 @@ class FilesIndex(DatasetIndex):
         ids = np.empty(len(found), object)
         ids[:] = [key for key, _ in found]
         return ids
+
+    def _matches(self, glob: str, dirs: bool) -> list[str]:
+        if is_url(glob):
+            return matches(glob, dirs, self.storage_options)
+        import glob as globbing
+
+        is_wanted = os.path.isdir if dirs else os.path.isfile
+        return [name for name in globbing.iglob(glob, recursive=True) if is_wanted(name)]  # noqa: PTH207
 
     @staticmethod
     def build_key(fullpathname: str, no_ext: bool = False) -> tuple[str, str]:
@@ -200,13 +228,6 @@ class FilesIndex(DatasetIndex):
         out = super().concat(*index_list)
         out.__dict__["_paths"] = [path for _, path in found]
         return out
-
-
-def _matches(glob: str, dirs: bool) -> list[str]:
-    import glob as globbing
-
-    is_wanted = os.path.isdir if dirs else os.path.isfile
-    return [name for name in globbing.iglob(glob, recursive=True) if is_wanted(name)]  # noqa: PTH207
 
 
 def _refuse_collisions(found: Sequence[tuple[Any, str]]) -> None:

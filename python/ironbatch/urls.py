@@ -1,0 +1,145 @@
+"""Files that have a URL: on any file system that fsspec knows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ironbatch.errors import MissingPackageError
+from ironbatch.extras import need
+
+__all__ = ["any_url", "is_url", "matches", "naming", "open_system"]
+
+# One letter is a drive of Windows.
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def is_url(path: object) -> bool:
+    """Whether a path is a URL, such as ``s3://bucket/key``.
+
+    Examples
+    --------
+    >>> is_url('memory://scans/7.npy'), is_url('scans/7.npy'), is_url('C:/scans')
+    (True, False, False)
+    """
+    return isinstance(path, str) and _URL.match(path) is not None
+
+
+def any_url(paths: Iterable[str]) -> bool:
+    """Whether there is a URL among paths."""
+    return any("://" in path for path in paths)
+
+
+def open_system(url: str, options: Mapping[str, Any] | None = None) -> tuple[Any, str]:
+    """Give the file system of a URL, and what the file is called in it.
+
+    Parameters
+    ----------
+    url : str
+        The URL.
+    options : mapping, optional
+        For the constructor of the file system: keys, end points, ...; what fsspec is configured
+        with (``fsspec.config.conf``, environment variables ``FSSPEC_...``) by default.
+
+    Returns
+    -------
+    (fsspec.AbstractFileSystem, str)
+
+    Raises
+    ------
+    MissingPackageError
+        If fsspec, or the package that it needs for the scheme, is not installed.
+    ValueError
+        If no package is known for the scheme.
+    OSError
+        If the file system cannot be reached.
+    """
+    fsspec = need("fsspec", extra="remote", what=f"the URL {url!r}")
+    scheme = url.partition("://")[0]
+    try:
+        # Made anew where a process has forked: fsspec forgets those of the parent.
+        system, path = fsspec.core.url_to_fs(url, **dict(options or {}))
+    except ImportError as error:
+        package = _package_of(scheme) or error.name
+        pip = f"; install it with: pip install {package}" if package else ""
+        raise MissingPackageError(
+            f"the URL {url!r} needs a package for {scheme}://, which is not installed{pip} "
+            f"({error})",
+            name=package,
+        ) from error
+    except ValueError as error:
+        if "rotocol not known" not in str(error):
+            raise
+        raise ValueError(f"the URL {url!r}: fsspec knows no file system for {scheme}://") from error
+    return system, str(path)
+
+
+def _package_of(scheme: str) -> str | None:
+    from fsspec.registry import known_implementations
+
+    named = known_implementations.get(scheme, {}).get("class", "").partition(".")[0]
+    if named and named != "fsspec":
+        return str(named)
+    return {"http": "aiohttp requests", "https": "aiohttp requests", "sftp": "paramiko"}.get(scheme)
+
+
+def naming(error: Exception, url: str) -> Exception:
+    """Make an error of a file system that is an OSError and names the URL.
+
+    File systems raise what their packages have: time-outs, errors of clients, all sorts.
+
+    Parameters
+    ----------
+    error : Exception
+        What was raised.
+    url : str
+        What was to be read or written.
+
+    Returns
+    -------
+    OSError
+        Of the same class if `error` is an OSError (`PermissionError`, `FileNotFoundError`, ...).
+    """
+    if isinstance(error, ImportError):
+        return error
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    made: OSError
+    if isinstance(error, OSError):
+        kind = next(each for each in type(error).__mro__ if each.__module__ == "builtins")
+        made = kind(error.errno or 0, text or type(error).__name__, url)
+    else:
+        made = OSError(0, f"{type(error).__name__}: {text}", url)
+    made.__cause__ = error
+    return made
+
+
+def matches(glob: str, dirs: bool, options: Mapping[str, Any] | None = None) -> list[str]:
+    """Find the URLs of files, or of directories, that a glob stands for.
+
+    Parameters
+    ----------
+    glob : str
+        A URL with ``*``, ``?``, ``**``.
+    dirs : bool
+        Whether to give directories instead of files.
+    options : mapping, optional
+        For the file system.
+
+    Raises
+    ------
+    OSError
+        If they cannot be listed; it names the URL.
+    """
+    system, path = open_system(glob, options)
+    wanted = "directory" if dirs else "file"
+    try:
+        system.invalidate_cache()
+        found = system.glob(path, detail=True)
+    except Exception as error:
+        raise naming(error, glob) from error
+    return [
+        str(system.unstrip_protocol(name))
+        for name, about in found.items()
+        if about["type"] == wanted
+    ]
