@@ -29,6 +29,7 @@ from ironbatch.errors import ComponentError
 from ironbatch.sources import Rows, Table, source_of
 from ironbatch.sources.chunks import chunk_limit
 from ironbatch.sources.labels import Labels, labels_of
+from ironbatch.sources.records import RecordPart
 
 if TYPE_CHECKING:
     from ironbatch.index import DatasetIndex
@@ -174,6 +175,46 @@ class Preloaded:
         if copy:
             rows = copying.deepcopy(rows)
         return columns.as_component(rows, len(index), name=name, ids=index.indices)
+
+    def reads_together(self, name: str) -> bool:
+        """Whether a component is read together with others."""
+        return isinstance(self._sources.get(name), RecordPart)
+
+    def components(self, index: DatasetIndex, name: str) -> dict[str, Any]:
+        """Give a component with those that are read together with it.
+
+        Parameters and errors are those of `take`.
+        """
+        return {
+            each: columns.as_component(rows, len(index), name=each, ids=index.indices)
+            for each, rows in self._together(index, name).items()
+        }
+
+    def _together(self, index: DatasetIndex, name: str) -> dict[str, Any]:
+        """Get samples once, for all the components that are parts of them."""
+        part = self._sources[name]
+        assert isinstance(part, RecordPart)
+        samples = part.records.fetch(self._positions_in(part, index, name))
+        return {
+            each: other.of(samples, each)
+            for each, other in self._sources.items()
+            if each is not None and isinstance(other, RecordPart) and other.records is part.records
+        }
+
+    def take_all(self, index: DatasetIndex, names: Sequence[str | None]) -> dict[str | None, Any]:
+        """Give copies of the rows of these items, of several components.
+
+        Parameters and errors are those of `take`.
+        """
+        taken: dict[str | None, Any] = {}
+        for name in names:
+            if name in taken:
+                continue
+            if name is not None and isinstance(self._sources.get(name), RecordPart):
+                taken.update(self._together(index, name))
+            else:
+                taken[name] = self.take(index, name)
+        return taken
 
     def rows(
         self, index: DatasetIndex, name: str
@@ -377,6 +418,8 @@ def split_parts(data: Any, components: tuple[str, ...] | None) -> dict[str | Non
     if hasattr(data, "as_dict") and hasattr(data, "components"):
         data = data.as_dict()
     table = source_of(data)
+    if isinstance(table, Table) and table.unnamed is not None:
+        return dict(zip(components, _at_most(table.parts(), components), strict=False))
     if isinstance(table, Table):
         chosen = [name for name in table.names if name in components]
         if not chosen and table.names:

@@ -62,8 +62,23 @@ class ComponentStorage(BatchBase):
             return None
         if type(source) is not Preloaded:
             source = self._source()
+        if source.reads_together(name):
+            return self._fill_together(source, name)
         value = source.component(own["index"], name, copy=own["_copy"])
         return None if value is None else self._slot_fill(name, value)
+
+    def _fill_together(self, source: Preloaded, name: str) -> Any:
+        """Load all components that come from the same samples, which are read once."""
+        own = self.__dict__
+        with self._loading():
+            held = self._slot_get(name)
+            if held is not None:
+                return held
+            dropped = own.get("_dropped", ())
+            for other, value in source.components(own["index"], name).items():
+                if other not in dropped and other in (self.components or ()):
+                    self._slot_fill(other, value)
+        return self._slot_get(name)
 
     def preloaded_rows(self, name: str) -> tuple[Any, Any] | None:
         """Give preloaded data of a component that nobody has read yet, and the rows of the items.

@@ -80,7 +80,7 @@ class Memory(Format):
             raise ComponentError(
                 f"src has nothing for the components {', '.join(map(str, components))}"
             )
-        return {name: source.take(batch.index, name) for name in parts}
+        return source.take_all(batch.index, parts)
 
     def dump(
         self,

@@ -98,6 +98,29 @@ def _array(positions: NDArray[np.int64]) -> Any:
     return need("pyarrow", extra="tables", what="a table of Arrow").array(positions)
 
 
+@register_source()
+def polars(data: Any) -> Source | None:
+    """Refuse what polars hands out by Arrow's protocol as something else, or not at all.
+
+    Raises
+    ------
+    TypeError
+        If it is a query that has not been carried out, or a column is of Python objects.
+    """
+    if not _is_polars(data):
+        return None
+    if hasattr(data, "collect") and not hasattr(data, "__arrow_c_stream__"):
+        raise TypeError(f"a {type(data).__name__} of polars has no rows yet; give its collect()")
+    columns = data.get_columns() if hasattr(data, "get_columns") else [data]
+    for column in columns:
+        if str(getattr(column, "dtype", "")) == "Object":
+            raise TypeError(
+                f"column {column.name!r} is of polars' type Object, which has no form in Arrow; "
+                "give its items as a list: column.to_list()"
+            )
+    return None
+
+
 @register_source(last=True)
 def arrow(data: Any) -> Source | None:
     """Recognise what follows the protocol of Arrow's streams."""

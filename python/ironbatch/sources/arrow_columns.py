@@ -44,7 +44,9 @@ def _plain(column: Any) -> Any:
                 [each.storage for each in column.chunks], kind.storage_type
             )
         elif types.is_dictionary(kind):
-            column = column.cast(kind.value_type)
+            column = arrow.chunked_array(
+                [_looked_up(each) for each in column.chunks], kind.value_type
+            )
         elif types.is_run_end_encoded(kind):
             decode = arrow.compute.run_end_decode
             column = arrow.chunked_array([decode(each) for each in column.chunks], kind.value_type)
@@ -55,6 +57,15 @@ def _plain(column: Any) -> Any:
         else:
             return column
         kind = column.type
+
+
+def _looked_up(array: Any) -> Any:
+    """Give the values that the numbers of a dictionary stand for."""
+    dictionary = array.dictionary
+    if _arrow().types.is_string_view(dictionary.type):
+        # Views are looked up by what is as wide, and made views again.
+        return dictionary.cast(_arrow().large_string()).take(array.indices).cast(dictionary.type)
+    return dictionary.take(array.indices)
 
 
 def component_of(column: Any, name: str | None = None) -> Any:

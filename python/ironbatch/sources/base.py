@@ -90,9 +90,16 @@ class Table(_Data):
     ----------
     names : tuple of str
         Names of the columns.
+    unnamed : int or None
+        Number of columns if they have an order and no names, as the parts of tuples.
     """
 
     names: tuple[str, ...]
+    unnamed: int | None = None
+
+    def parts(self) -> Sequence[Any]:
+        """Give the columns in order; only asked if they are `unnamed`."""
+        raise NotImplementedError(f"{type(self).__name__} has names for its columns")
 
     @abstractmethod
     def columns(self, names: Sequence[str]) -> Mapping[str, Any]:

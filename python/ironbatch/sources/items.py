@@ -53,14 +53,18 @@ def items_of(data: Any, index_col: str | None) -> Any:
     return len(data) if labels is None else labels.ids()
 
 
-def columns_of(table: Table, index_col: str | None, batch_class: type) -> tuple[str, ...]:
+def columns_of(table: Table, index_col: str | None, batch_class: type) -> tuple[str, ...] | None:
     """Give the columns that are components of batches that name none.
+
+    None if the columns have no names themselves.
 
     Raises
     ------
     ComponentError
         If a column cannot be one.
     """
+    if table.unnamed is not None:
+        return None
     names = tuple(name for name in table.names if name != index_col)
     for name in names:
         try:
