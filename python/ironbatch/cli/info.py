@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import re
-from contextlib import suppress
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
 import ironbatch
-from ironbatch import formats
+from ironbatch import _core, formats
 from ironbatch.components import pool_stats
 
 __all__ = ["add_parser", "run"]
@@ -39,19 +37,11 @@ EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """What each extra is for, and what it installs."""
 
-SIMD = ("SSE42", "AVX", "AVX2", "FMA3", "AVX512F", "NEON", "SVE")
-"""Instruction sets that are worth a mention, as NumPy names them."""
 
-
-def simd() -> list[str]:
-    """Give the instruction sets of this processor."""
-    features: dict[str, bool] = {}
-    for module in ("numpy._core._multiarray_umath", "numpy.core._multiarray_umath"):
-        # The second is where NumPy 1.26 keeps it.
-        with suppress(ImportError):
-            features = import_module(module).__cpu_features__
-            break
-    return [name for name in SIMD if features.get(name)]
+def simd() -> str:
+    """Say which vector instructions kernels use, and what ``IRONBATCH_SIMD`` may choose instead."""
+    used, available = _core.instruction_sets()
+    return f"{used} (IRONBATCH_SIMD: {', '.join(available)})"
 
 
 def cores() -> int:
@@ -104,7 +94,7 @@ def run() -> int:
         ("NumPy", np.__version__),
         ("platform", platform.platform()),
         ("cores", f"{cores()} of {os.cpu_count()}"),
-        ("SIMD", ", ".join(simd()) or "none known"),
+        ("SIMD", simd()),
         ("pool", f"up to {pool_stats()['limit_bytes'] / 2**20:,.0f} MiB of memory kept for reuse"),
     ]
     for name, value in rows:

@@ -5,6 +5,7 @@ pub mod column;
 pub mod error;
 pub mod executor;
 pub mod index;
+pub mod instructions;
 pub mod io;
 pub mod kernel;
 pub mod kernels;

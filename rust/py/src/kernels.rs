@@ -9,6 +9,7 @@ use crate::error::to_python;
 use crate::kernel_plan::NativePlan;
 use crate::kernel_values::{to_object, to_value};
 use crate::leaving::detach;
+use ironbatch_core::instructions::InstructionSet;
 use ironbatch_core::kernel::{self, Kernel, Library, Value};
 use ironbatch_kernel::abi::{CAPSULE, KernelTable};
 use pyo3::exceptions::PyImportError;
@@ -179,4 +180,11 @@ pub fn read_kernel_capsule(capsule: &Bound<'_, PyAny>, origin: &str) -> PyResult
     unsafe { kernel::read_table(table.as_ptr().cast::<KernelTable>(), origin) }
         .map(tuple)
         .map_err(to_python)
+}
+
+/// Names of the vector instructions that kernels use, and of all that this processor has.
+#[pyfunction]
+pub fn instruction_sets() -> (&'static str, Vec<&'static str>) {
+    let available = InstructionSet::available().map(InstructionSet::name);
+    (InstructionSet::in_use().name(), available.collect())
 }

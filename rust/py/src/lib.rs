@@ -21,6 +21,10 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _core {
+    use crate::error::to_python;
+    use ironbatch_core::instructions::InstructionSet;
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use super::arrow::{arrow_array, arrow_stream, first_not_utf8};
     #[pymodule_export]
@@ -41,7 +45,7 @@ mod _core {
     use super::kernel_plan::NativePlan;
     #[pymodule_export]
     use super::kernels::{
-        NativeKernel, built_in_kernels, load_kernel_library, read_kernel_capsule,
+        NativeKernel, built_in_kernels, instruction_sets, load_kernel_library, read_kernel_capsule,
     };
     #[pymodule_export]
     use super::leaving::guard_thread;
@@ -51,6 +55,12 @@ mod _core {
     use super::random::{PyOrder, item_words, operation_hash, operation_word, origin_of};
     #[pymodule_export]
     use super::version;
+
+    /// What the environment chooses is known before anything runs.
+    #[pymodule_init]
+    fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+        InstructionSet::select_from_environment().map_err(to_python)
+    }
 }
 
 /// Version of the compiled core.

@@ -24,13 +24,32 @@ macro_rules! casts {
     };
 }
 
+/// The same result as that of `as`, by steps that vectorise.
+macro_rules! saturating_casts {
+    ($($from:ty => $($to:ty)*),*) => {
+        $($(
+            impl CastTo<$to> for $from {
+                #[inline]
+                fn cast(self) -> $to {
+                    let value = if self.is_nan() { 0.0 } else { self };
+                    let value = value.clamp(<$from>::from(<$to>::MIN), <$from>::from(<$to>::MAX));
+                    // SAFETY: it is a number within the type, and so within a larger one.
+                    unsafe { value.to_int_unchecked::<i32>() as $to }
+                }
+            }
+        )*)*
+    };
+}
+
 casts!(
     u8 => u8 i16 u16 f32 f64,
     i16 => u8 i16 u16 f32 f64,
     u16 => u8 i16 u16 f32 f64,
-    f32 => u8 i16 u16 f32 f64,
-    f64 => u8 i16 u16 f32 f64
+    f32 => f32 f64,
+    f64 => f32 f64
 );
+
+saturating_casts!(f32 => u8 i16 u16, f64 => u8 i16 u16);
 
 /// Convert elements to another dtype.
 ///

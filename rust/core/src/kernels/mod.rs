@@ -13,6 +13,7 @@
     reason = "the functions that infer specs look alike, whether they can fail or not"
 )]
 
+use crate::instructions::vectorised;
 use ironbatch_kernel::{Dtype, Element, Error, Result};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
@@ -149,12 +150,30 @@ pub(crate) fn map_elements<T: Copy, U>(
     function: impl Fn(T) -> U,
 ) {
     if let (Some(x), Some(out)) = (x.as_slice(), out.as_slice_mut()) {
-        for (target, &value) in out.iter_mut().zip(x) {
-            *target = function(value);
-        }
+        map_slice(x, out, function);
         return;
     }
     for (target, &value) in out.iter_mut().zip(x) {
+        *target = function(value);
+    }
+}
+
+vectorised! {
+    /// The same for elements without gaps.
+    pub(crate) fn map_slice[T: Copy, U](
+        source: &[T],
+        target: &mut [U],
+        function: impl Fn(T) -> U,
+    ) = map_one_by_one;
+}
+
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "compiled once for each instruction set"
+)]
+fn map_one_by_one<T: Copy, U>(source: &[T], target: &mut [U], function: impl Fn(T) -> U) {
+    for (target, &value) in target.iter_mut().zip(source) {
         *target = function(value);
     }
 }

@@ -1,6 +1,7 @@
 //! `standardize`: zero mean and unit standard deviation.
 
-use super::Number;
+use super::{Number, map_slice};
+use crate::instructions::vectorised;
 use ironbatch_kernel::{Dtype, Error, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
@@ -102,12 +103,7 @@ fn spread<T: Copy, U: Copy, F: Fn(T) -> U>(
 ) {
     match (turns, n_channels) {
         (_, 0) => {}
-        (_, 1) => {
-            let function = function(0);
-            for (target, &value) in target.iter_mut().zip(source) {
-                *target = function(value);
-            }
-        }
+        (_, 1) => map_slice(source, target, function(0)),
         (true, 3) => planes::<3, T, U, F>(source, target, function),
         (true, 4) => planes::<4, T, U, F>(source, target, function),
         (true, _) => {
@@ -175,11 +171,25 @@ fn moments<T: Number>(x: &ArrayViewD<'_, T>, scale: f64) -> (f64, f64) {
     (mean * scale, variance.sqrt() * scale.abs())
 }
 
-/// A sum in eight lanes, which vectorises and rounds less than one running total.
+/// The sum of a function of each element.
 fn sum<T: Number>(x: &ArrayViewD<'_, T>, function: impl Fn(f64) -> f64) -> f64 {
-    let Some(x) = x.as_slice() else {
-        return x.iter().map(|value| function(value.to_f64())).sum();
-    };
+    match x.as_slice() {
+        Some(x) => sum_slice(x, function),
+        None => x.iter().map(|value| function(value.to_f64())).sum(),
+    }
+}
+
+vectorised! {
+    fn sum_slice[T: Number](x: &[T], function: impl Fn(f64) -> f64) -> f64 = sum_in_lanes;
+}
+
+/// Eight sums side by side: they vectorise, and round less than one running total.
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "compiled once for each instruction set"
+)]
+fn sum_in_lanes<T: Number>(x: &[T], function: impl Fn(f64) -> f64) -> f64 {
     let (blocks, rest) = x.as_chunks::<8>();
     let mut total = 0.0;
     for blocks in blocks.chunks(64) {

@@ -1,5 +1,8 @@
 //! Weighted sums of neighbours, the inner loop of all linear filters.
 
+#[cfg(target_arch = "x86_64")]
+use crate::instructions::InstructionSet;
+
 /// Where an element lies from the first one that a sum may take, in strides, and its weight.
 pub(crate) type Tap = (usize, f64);
 
@@ -9,7 +12,7 @@ pub(crate) type Tap = (usize, f64);
 /// the taps, and a product is rounded before it is added.
 pub(crate) fn weighted_sums(source: &[f64], taps: &[Tap], stride: usize, target: &mut [f64]) {
     #[cfg(target_arch = "x86_64")]
-    if std::is_x86_feature_detected!("avx2") {
+    if InstructionSet::in_use() >= InstructionSet::Avx2 {
         // SAFETY: the processor has these instructions.
         unsafe { with_avx2(source, taps, stride, target) };
         return;
@@ -58,17 +61,21 @@ fn sums<const LANES: usize>(source: &[f64], taps: &[Tap], stride: usize, target:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::instructions::with_each;
 
     #[test]
     fn instruction_sets_give_the_same_bits() {
         let source: Vec<f64> = (0..1000).map(|n| f64::from(n).sin() * 1e3).collect();
         let taps: Vec<Tap> = (0..17).map(|n| (n, 1.0 / (n as f64 + 3.0))).collect();
         for n in [0, 1, 15, 16, 31, 32, 33, 100, 949] {
-            let (mut portable, mut fastest) = (vec![0.0; n], vec![0.0; n]);
-            sums::<16>(&source, &taps, 3, &mut portable);
-            weighted_sums(&source, &taps, 3, &mut fastest);
-            let bits = |values: &[f64]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-            assert_eq!(bits(&portable), bits(&fastest));
+            let mut expected = vec![0.0; n];
+            sums::<16>(&source, &taps, 3, &mut expected);
+            with_each(|set| {
+                let mut found = vec![0.0; n];
+                weighted_sums(&source, &taps, 3, &mut found);
+                let bits = |values: &[f64]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(&found), bits(&expected), "{set:?}");
+            });
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Images with up to four channels, by `fast_image_resize`.
 
 use super::{Interpolation, Method};
+use crate::instructions::InstructionSet;
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{
     F32, F32x2, F32x3, F32x4, InnerPixel, U8, U8x2, U8x3, U8x4, U16, U16x2, U16x3, U16x4,
 };
-use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{CpuExtensions, FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use ironbatch_kernel::{Error, Result};
 use std::ops::Range;
 
@@ -110,9 +111,24 @@ fn step<P: InnerPixel + PixelTrait>(
         .map_err(|error| failed(&error))?;
     let mut target = TypedImage::<P>::from_buffer(side(to.1)?, side(to.0)?, target)
         .map_err(|error| failed(&error))?;
+    // SAFETY: the processor has the instructions of the set.
+    unsafe { resizer.set_cpu_extensions(extensions(InstructionSet::in_use())) };
     resizer
         .resize_typed(&source, &mut target, options)
         .map_err(|error| failed(&error))
+}
+
+/// What the library calls a set of instructions, or the best one below it that it knows.
+fn extensions(set: InstructionSet) -> CpuExtensions {
+    match set {
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Sse41 => CpuExtensions::Sse4_1,
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx2 => CpuExtensions::Avx2,
+        #[cfg(target_arch = "aarch64")]
+        InstructionSet::Neon => CpuExtensions::Neon,
+        _ => CpuExtensions::None,
+    }
 }
 
 /// Resize an item that is an image, or planes of one; false if it is neither.

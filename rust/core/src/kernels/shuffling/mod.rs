@@ -6,10 +6,13 @@
 #[cfg(target_arch = "x86_64")]
 mod ssse3;
 
+#[cfg(target_arch = "x86_64")]
+use crate::instructions::InstructionSet;
+
 /// Groups in reverse, the bytes of each in their order.
 pub(crate) fn reverse(source: &[u8], target: &mut [u8]) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("ssse3") {
+    if InstructionSet::in_use() >= InstructionSet::Ssse3 {
         // SAFETY: the processor has the instructions.
         unsafe { ssse3::reverse(source, target) };
         return true;
@@ -21,7 +24,7 @@ pub(crate) fn reverse(source: &[u8], target: &mut [u8]) -> bool {
 /// The first bytes of all groups, then the second ones, then the third ones.
 pub(crate) fn split(source: &[u8], target: &mut [u8]) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("ssse3") {
+    if InstructionSet::in_use() >= InstructionSet::Ssse3 {
         // SAFETY: the processor has the instructions.
         unsafe { ssse3::split(source, target) };
         return true;
@@ -33,7 +36,7 @@ pub(crate) fn split(source: &[u8], target: &mut [u8]) -> bool {
 /// What [`split`] has split, together again.
 pub(crate) fn join(source: &[u8], target: &mut [u8]) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("ssse3") {
+    if InstructionSet::in_use() >= InstructionSet::Ssse3 {
         // SAFETY: the processor has the instructions.
         unsafe { ssse3::join(source, target) };
         return true;
@@ -45,24 +48,28 @@ pub(crate) fn join(source: &[u8], target: &mut [u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::instructions::{InstructionSet, with_each};
 
     #[test]
     fn every_length_is_done_to_its_end() {
-        for n in 0..100 {
-            let source: Vec<u8> = (0..3 * n).map(|number| number as u8).collect();
-            let (mut reversed, mut planes, mut again) =
-                (vec![0; 3 * n], vec![0; 3 * n], vec![0; 3 * n]);
-            if !reverse(&source, &mut reversed) {
-                return;
+        with_each(|set| {
+            for n in 0..100 {
+                let source: Vec<u8> = (0..3 * n).map(|number| number as u8).collect();
+                let [mut reversed, mut planes, mut again] = [(); 3].map(|()| vec![0; 3 * n]);
+                if !reverse(&source, &mut reversed) {
+                    assert!(!split(&source, &mut planes) && !join(&planes, &mut again));
+                    assert!(set < InstructionSet::Ssse3 || set == InstructionSet::Neon);
+                    continue;
+                }
+                assert!(split(&source, &mut planes) && join(&planes, &mut again));
+                let expected: Vec<u8> = source.chunks(3).rev().flatten().copied().collect();
+                assert_eq!(reversed, expected);
+                let expected: Vec<u8> = (0..3)
+                    .flat_map(|k| source.iter().copied().skip(k).step_by(3))
+                    .collect();
+                assert_eq!(planes, expected);
+                assert_eq!(again, source);
             }
-            assert!(split(&source, &mut planes) && join(&planes, &mut again));
-            let expected: Vec<u8> = source.chunks(3).rev().flatten().copied().collect();
-            assert_eq!(reversed, expected);
-            let expected: Vec<u8> = (0..3)
-                .flat_map(|k| source.iter().copied().skip(k).step_by(3))
-                .collect();
-            assert_eq!(planes, expected);
-            assert_eq!(again, source);
-        }
+        });
     }
 }

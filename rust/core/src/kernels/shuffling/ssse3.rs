@@ -104,7 +104,10 @@ fn order(order: &Order) -> __m128i {
 fn mixed(parts: [__m128i; 3], orders: &[[Order; 3]; 3]) -> [__m128i; 3] {
     let mut made = parts;
     for (made, orders) in made.iter_mut().zip(orders) {
-        let [a, b, c] = [0, 1, 2].map(|n| _mm_shuffle_epi8(parts[n], order(&orders[n])));
+        // Not by a function that takes a closure: it would be one without these instructions.
+        let a = _mm_shuffle_epi8(parts[0], order(&orders[0]));
+        let b = _mm_shuffle_epi8(parts[1], order(&orders[1]));
+        let c = _mm_shuffle_epi8(parts[2], order(&orders[2]));
         *made = _mm_or_si128(_mm_or_si128(a, b), c);
     }
     made
