@@ -320,7 +320,7 @@ class Dataset(Baseset[BatchT]):
         iter_params: IterState | None = None,
         *args: Any,
         **kwargs: Any,
-    ) -> Any:
+    ) -> BatchT:
         """Make the next batch.
 
         Parameters

@@ -57,9 +57,9 @@ def test_numbers_at_the_ends_of_floats():
 def test_many_bytes_take_no_time():
     images = np.zeros((1000, 200, 200, 3), np.uint8)
     images[-1] = 255
-    began = time.perf_counter()
+    began = time.process_time()
     found = dataset(1000, images=images).summary()["images"]
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
     assert (found.minimum, found.maximum, found.mean) == (0, 255, pytest.approx(0.255))
 
 

@@ -70,7 +70,7 @@ def inbatch_parallel(
 @overload
 def inbatch_parallel(
     init: Any,
-    post: str | Callable[..., Any],
+    post: str | Callable[..., Any] | None,
     target: str = "threads",
     *,
     n_workers: int | None = None,

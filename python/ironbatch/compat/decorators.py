@@ -57,7 +57,9 @@ def inbatch_parallel(
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
         use_self = "." in method.__qualname__ if _use_self is None else _use_self
-        made = _inbatch_parallel(init, post, target, debug=debug, _use_self=use_self, **dec_kwargs)
+        made: Callable[..., Callable[..., Any]] = _inbatch_parallel(
+            init, post, target, debug=debug, _use_self=use_self, **dec_kwargs
+        )
         return made(method)
 
     # Refuses a wrong init or target where the decorator is written.
