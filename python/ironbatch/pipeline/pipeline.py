@@ -17,6 +17,7 @@ from ironbatch.pipeline.chain.once import OncePipeline
 from ironbatch.pipeline.chain.step import Step, checked_chance, checked_times
 from ironbatch.pipeline.chain.text import chain_text
 from ironbatch.pipeline.plan.plan import unknown_action
+from ironbatch.pipeline.run.data_loaders import DataLoaders
 from ironbatch.pipeline.run.failures import Failures
 from ironbatch.pipeline.run.rebatch import Rebatched
 from ironbatch.pipeline.shared.model_steps import ModelSteps
@@ -27,7 +28,7 @@ from ironbatch.type_variables import BatchT
 __all__ = ["Pipeline"]
 
 
-class Pipeline(ModelSteps, Adding[BatchT]):
+class Pipeline(DataLoaders, ModelSteps, Adding[BatchT]):
     """A chain of actions that is written now and carried out later, batch by batch.
 
     Adding an action gives a new pipeline and leaves this one as it is; variables, models, the

@@ -3,12 +3,15 @@
 The epochs of a run, one after another, are one long line of *places*. Each *step* takes the next
 ``world * batch_size`` of them, and each of the `world` ranks a slice of those; a run that is not
 sharded is the only rank. So the state of a run is a place and a few counts, whatever the batch.
+
+Processes that make the batches of one rank together take turns: each has a *lane*, which is every
+`lanes`-th step. A batch is the same whoever makes it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, islice, repeat
 from typing import Any, NamedTuple
 
 from ironbatch.index.iteration import Part, join_parts
@@ -51,13 +54,15 @@ class Course:
         Whose slices these are, and how many ranks there are.
     start : Stand, optional
         Where it starts; at the beginning by default.
+    lane, lanes : int
+        Which of the steps from there are made: those at place `lane` of each `lanes`.
 
     Attributes
     ----------
     start : Stand
         Where it starts.
     steps : int or None
-        Number of steps from there; None if there is no end.
+        Number of steps from there, of all lanes; None if there is no end.
 
     Raises
     ------
@@ -66,10 +71,17 @@ class Course:
     """
 
     def __init__(
-        self, bounds: Bounds, rank: int = 0, world: int = 1, start: Stand | None = None
+        self,
+        bounds: Bounds,
+        rank: int = 0,
+        world: int = 1,
+        start: Stand | None = None,
+        lane: int = 0,
+        lanes: int = 1,
     ) -> None:
         self.n, self.size = bounds.n, bounds.batch_size
         self.rank, self.world = rank, world
+        self.lane, self.lanes = lane, lanes
         self.drop_last = bounds.drop_last
         self.stride = self.size * world
         if start is None:
@@ -87,6 +99,26 @@ class Course:
     def total(self) -> int | None:
         """Number of steps of the whole run, with those done before the start."""
         return None if self.steps is None else self.start.iteration + self.steps
+
+    @property
+    def own_steps(self) -> int | None:
+        """Number of steps that are made here."""
+        return None if self.steps is None else max(-(-(self.steps - self.lane) // self.lanes), 0)
+
+    @property
+    def parts(self) -> int:
+        """Among how many processes the items are shared out, of all ranks and lanes."""
+        return self.world * self.lanes
+
+    def number(self, iteration: int) -> int:
+        """Give how many steps of the run come before the one that is made here next.
+
+        Parameters
+        ----------
+        iteration : int
+            Steps before the start, and those made here since.
+        """
+        return self.start.iteration + self.lane + (iteration - self.start.iteration) * self.lanes
 
     def _plan_full_steps(self) -> None:
         self._per_epoch = self.n // self.stride
@@ -125,9 +157,24 @@ class Course:
             self._borrowed = self.world - rest
 
     def at(self, iteration: int) -> Stand:
-        """Give the stand after so many steps of the whole run."""
+        """Give the stand before the step that is made here next, see `number`."""
         start = self.start
-        done = iteration - start.iteration
+        done = self.number(iteration) - start.iteration
+        if self.lanes > 1 and self.steps is not None:
+            done = min(done, self.steps)
+        return self._after(done)
+
+    def taken(self, iteration: int) -> int:
+        """Give about how many items were taken here since the start; exact with one lane."""
+        done = (iteration - self.start.iteration) * self.lanes
+        if self.lanes > 1 and self.steps is not None:
+            done = min(done, self.steps)
+        return (self._after(done).items - self.start.items) // self.parts
+
+    def _after(self, done: int) -> Stand:
+        """Give the stand after so many steps of all lanes."""
+        start = self.start
+        iteration = start.iteration + done
         if not done:
             return start
         if self.drop_last:
@@ -159,20 +206,26 @@ class Course:
         return places
 
     def views(self, index: Any, order: PlacesOf) -> Iterator[Any]:
-        """Yield the views of an index that this rank gets."""
+        """Yield the views of an index that this lane of this rank gets."""
         make, of = index._batch_maker()
         positions, n, size = order.positions, self.n, self.size
-        for place in self._full_places():
+        for place, length in islice(self._places(), self.lane, None, self.lanes):
             epoch, start = divmod(place, n)
-            if start + size <= n:
+            if length == size and start + size <= n:
                 yield make(positions(epoch, start, size, of), epoch)
             else:
-                yield make(*join_parts(order, self._parts(place, size), of))
-        for place, length in self._last_places():
-            yield make(*join_parts(order, self._parts(place, length), of))
+                yield make(*join_parts(order, self._parts(place, length), of))
+
+    def _places(self) -> Iterator[tuple[int, int]]:
+        """Give first place and length of each batch of this rank."""
+        yield from zip(self._full_places(), repeat(self.size))
+        yield from self._last_places()
 
     def firsts(self) -> Iterator[int]:
-        """Give, for each batch of this rank, the number of items that come before it."""
+        """Give, for each batch that is made here, the number of items that come before it."""
+        return islice(self._all_firsts(), self.lane, None, self.lanes)
+
+    def _all_firsts(self) -> Iterator[int]:
         items, own = self.start.items, self.rank * self.size
         if self.drop_last or self.steps is None:
             yield from count(items + own, self.stride)

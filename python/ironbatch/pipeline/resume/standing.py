@@ -153,8 +153,14 @@ class Standing:
             )
         else:
             order = make_order(shuffle, bounds.n, options.order, dataset.rows_in_blocks)
-        stand = None if origin is None else origin.stand
-        self.course = Course(bounds, *shard, stand)
+        stand: Stand | None
+        if origin is not None:
+            stand = origin.stand
+        elif options.first_epoch:
+            stand = Stand(epoch=options.first_epoch, items=options.first_epoch * bounds.n)
+        else:
+            stand = None
+        self.course = Course(bounds, *shard, stand, *options.lane)
         self.order = order.state
         if origin is None:
             self.stream_key = stream_key(shuffle if options.seed is None else options.seed)

@@ -237,7 +237,7 @@ class Drought:
             lowest = lowest.below
         course = lowest.course
         assert course is not None
-        if course.steps is None and (seen - self._since) * course.world >= course.n:
+        if course.steps is None and (seen - self._since) * course.parts >= course.n:
             error = TooManyFailuresError(
                 f"the last {n_batches} batches have failed, all items of an epoch among them, and "
                 f"a run without an end would go on like that for ever: {kept.records[-1]}"

@@ -81,6 +81,8 @@ class RunOptions:
     range_length: int | None = None
     batch_kwargs: dict[str, Any] = field(default_factory=dict)
     sink: list[Any] | None = None
+    first_epoch: int = 0
+    lane: tuple[int, int] = (0, 1)
 
 
 class Run:
@@ -204,10 +206,15 @@ class Run:
                     self.fed.clear()
                 yield ticket, items * world + rank, part
 
+    def _number(self, ticket: int) -> int:
+        """Give the number of a batch among those of all processes, as `I` gives it."""
+        course = self.standing.course
+        return (ticket if course is None else course.number(ticket)) + 1
+
     def work(self, task: tuple[int, int, Any]) -> tuple[Any, BatchRecord | None]:
         """Make one batch and take it through the pipeline; in whatever thread."""
         ticket, position, part = task
-        scope = Scope(self.owner, ticket + 1, self.total, position, self.stream_key)
+        scope = Scope(self.owner, self._number(ticket), self.total, position, self.stream_key)
         scope.turns = self.turns
         record: BatchRecord | None = None
         if self.recorder is not None:
@@ -305,8 +312,7 @@ class Run:
         standing = self.standing
         course = standing.course
         if course is not None:
-            items = course.at(standing.iteration + ahead).items - course.start.items
-            return items // course.world
+            return course.taken(standing.iteration + ahead)
         mark: Any = standing.marks[0] if ahead and standing.marks else standing.now
         return int(mark.items) - (0 if self.origin is None else self.origin.items)
 
@@ -333,8 +339,8 @@ class Run:
             self.owner.profile = recorder.profile
         try:
             if progress is not None and hasattr(progress, "start"):
-                total, done = self.total, standing.iteration
-                progress.start(None if total is None else total - done)
+                course = standing.course
+                progress.start(None if course is None else course.own_steps)
             if not feeds:
                 owner.before.run(owner)
             if recorder is not None:
@@ -388,7 +394,7 @@ class Run:
                 from ironbatch.progress import close_notifier
 
                 close_notifier(progress, success)
-        if not (feeds or standing.batches or self.origin):
+        if not (feeds or standing.batches or self.origin or self.options.lane[1] > 1):
             failed = self.tally.summary()
             text = f"the run has made no batch{failed}"
             warnings.warn(text, EmptyBatchSequence, stacklevel=2)

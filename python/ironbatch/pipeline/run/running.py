@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Generic, Self
 
 import numpy as np
@@ -28,7 +28,8 @@ __all__ = ["Running"]
 _PLACES = ("batch_size", "shuffle", "n_iters", "n_epochs", "drop_last", "prefetch", "target")
 """Arguments of a run by position."""
 
-_OPTIONS = frozenset(f.name for f in fields(RunOptions)) - {"batch_kwargs", "sink"}
+_INNER = {"batch_kwargs", "sink", "first_epoch", "lane"}
+_OPTIONS = frozenset(f.name for f in fields(RunOptions)) - _INNER
 _ENDLESS = "the run never ends: it has neither n_iters nor n_epochs"
 
 
@@ -203,7 +204,26 @@ class Running(Resumable, Profiled, Declarations, Generic[BatchT]):
         from ironbatch.pipeline.run.joining import options_beside
 
         defaults = options_beside(options, number)
-        return self._start((), {}, endless=True, defaults=defaults, origin=origin)
+        inner = {"first_epoch": options.first_epoch, "lane": options.lane}
+        return self._start((), {}, endless=True, defaults=defaults, origin=origin, inner=inner)
+
+    def epoch_run(self, epoch: int, lane: int, lanes: int, **kwargs: Any) -> Run:
+        """Make the run of one epoch, or of every `lanes`-th batch of it, beginning with `lane`.
+
+        This is what data loaders of other libraries call in each of their processes. All lanes
+        together make the very batches that one lane would.
+
+        Parameters
+        ----------
+        epoch : int
+            Which epoch, from 0.
+        lane, lanes : int
+            Whose batches, and among how many processes they are shared out.
+        **kwargs
+            As for `gen_batch`, without `n_iters` and `n_epochs`.
+        """
+        kwargs = {**kwargs, "n_epochs": epoch + 1}
+        return self._start((), kwargs, inner={"first_epoch": epoch, "lane": (lane, lanes)})
 
     def _start(
         self,
@@ -212,6 +232,7 @@ class Running(Resumable, Profiled, Declarations, Generic[BatchT]):
         endless: bool = False,
         defaults: dict[str, Any] | None = None,
         origin: Origin | None = None,
+        inner: dict[str, Any] | None = None,
     ) -> Run:
         """Check the arguments of a run and make it."""
         if self._later is not None:
@@ -259,7 +280,8 @@ class Running(Resumable, Profiled, Declarations, Generic[BatchT]):
         if not endless or reset != "iter":
             self.reset(reset)
         self._pending = pending
-        run = Run(self, self._run_options(options, kwargs), origin=origin)
+        run_options = replace(self._run_options(options, kwargs), **(inner or {}))
+        run = Run(self, run_options, origin=origin)
         self._pending, self._standing = None, run.standing
         self._random = np.random.Generator(
             np.random.SFC64(np.random.SeedSequence(list(run.stream_key)))
