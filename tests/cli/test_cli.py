@@ -156,6 +156,7 @@ def test_info_knows_every_extra_for_users():
     extras = project["optional-dependencies"]
     for_developers = {"docs", "test", "lint", "bench", "full", "all"}
     known = {name: sorted(needs) for name, (_, needs) in EXTRAS.items()}
+    # A new extra needs a line in `ironbatch.cli.info`.
     assert known == {n: sorted(needs) for n, needs in extras.items() if n not in for_developers}
 
 
