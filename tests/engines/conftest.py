@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -89,7 +90,7 @@ class Numbers(ironbatch.Batch):
 
     @action
     def note_file(self, folder):
-        (Path(folder) / str(self.indices[0])).touch()
+        (Path(folder) / uuid4().hex).touch()
         return self
 
     @action

@@ -183,6 +183,14 @@ def test_ranges_grow_where_batches_are_quick_and_not_where_they_are_slow(dataset
     assert {batches.length for _, batches in slow.calls} == {1}
 
 
+def test_ranges_get_short_towards_the_end(dataset):
+    engine = Recording(Local(2))
+    dataset.p.run(1, n_iters=400, engine=engine)
+    lengths = [batches.length for what, batches in engine.calls if what == "submit"]
+    assert sum(lengths) == 400
+    assert lengths[-1] == 1 < max(lengths)
+
+
 def test_no_more_than_prefetch_batches_are_under_way(dataset):
     engine = Recording(Local(8))
     dataset.p.run(1, prefetch=5, range_length=2, engine=engine)

@@ -121,6 +121,7 @@ class Ranges(Remote):
         self._pace: float | None = None
         self._weight = 0
         self._prefetch = 0
+        self._seen = 0
         self._gathered: list[Slot] = []
         self._flying: dict[BatchRange, _Range] = {}
         self._waiting: list[_Range] = []
@@ -172,6 +173,9 @@ class Ranges(Remote):
         if self._pace is None:
             return 1
         length = min(int(WORTH / max(self._pace, 1e-6)), HEAVY // max(self._weight, 1), LONGEST)
+        if self.total is not None:
+            # Towards the end ranges get short, so that all workers are done at the same time.
+            length = min(length, (self.total - self._seen) // (2 * self._workers()))
         if self._prefetch:
             # What may be under way has to be enough for all workers.
             length = min(length, self._prefetch // (2 * self._workers()))
@@ -184,6 +188,7 @@ class Ranges(Remote):
             self._submit([slot])
             return
         self._gathered.append(slot)
+        self._seen = slot.ticket + 1
         if len(self._gathered) >= self._length():
             self.no_more()
 
