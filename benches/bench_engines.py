@@ -1,7 +1,7 @@
-"""Engines: what a cluster gains where the actions are Python, and what it costs where they are not.
+"""Engines: what a cluster gains where actions are Python, and what it costs where they are not.
 
-The cluster has two workers on this machine, so both cores have to be free for it: whatever else runs
-here takes from the ratio. Both sides run in turn.
+The cluster has two workers on this machine, so both cores have to be free for it: whatever else
+runs here takes from the ratio. Both sides run in turn.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ WORKERS = 2
 @contextmanager
 def cluster() -> Iterator[Any]:
     """Give a client of a cluster on this machine."""
-    from distributed import Client, LocalCluster
+    import distributed
 
+    dask: Any = distributed
     with (
-        LocalCluster(
+        dask.LocalCluster(
             n_workers=WORKERS,
             threads_per_worker=1,
             dashboard_address=":0",
             memory_limit=0,
         ) as local,
-        Client(local) as client,
+        dask.Client(local) as client,
     ):
         client.wait_for_workers(WORKERS)
         yield client
@@ -49,9 +50,7 @@ def speedup() -> Measured:
     """Compare 200 batches of about 20 ms of Python on a cluster with the same in one process."""
     pipeline = ironbatch.Dataset(200 * 16, Busy).p.work(400_000)
     with cluster() as client:
-        return compare(
-            lambda: pipeline.run(16, engine=client), lambda: pipeline.run(16), rounds=9
-        )
+        return compare(lambda: pipeline.run(16, engine=client), lambda: pipeline.run(16), rounds=9)
 
 
 def cost() -> Measured:

@@ -12,6 +12,7 @@ import ironbatch
 from ironbatch import B, Dataset, R, V
 from ironbatch.engines import BatchRange, Engine, Local, Outcome, Session
 from ironbatch.errors import WorkerDiedError
+from ironbatch.index.blocks import Blocks
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -127,6 +128,8 @@ def test_the_engines_here_follow_the_protocol(dataset):
         {"shuffle": False, "seed": 2},
         {"shuffle": -3, "n_epochs": 2},
         {"shuffle": np.random.SeedSequence(5)},
+        {"shuffle": Blocks(3, size=8), "n_epochs": 2},
+        {"order": "numpy", "n_epochs": 2},
         {"seed": 11},
         {"prefetch": 1},
         {"prefetch": 7},

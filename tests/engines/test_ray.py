@@ -83,8 +83,8 @@ def test_an_actor_that_is_killed_changes_nothing(dataset, collect, ray, tmp_path
 def test_a_range_that_kills_every_actor_is_named(dataset, collect, ray):
     expected = collect(dataset.p.add_noise(), shuffle=False, seed=1)
     made = []
-    batches = dataset.p.add_noise().die_at(30).gen_batch(
-        4, seed=1, engine=Ray(retries=1), range_length=1
+    batches = (
+        dataset.p.add_noise().die_at(30).gen_batch(4, seed=1, engine=Ray(retries=1), range_length=1)
     )
     with pytest.raises(WorkerDiedError, match=r"batch 8 \(items 28 to 31\) could not be made: \d"):
         made.extend((batch.indices.tolist(), batch.values.tobytes()) for batch in batches)

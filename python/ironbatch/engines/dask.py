@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import sys
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import monotonic, sleep
@@ -79,6 +81,7 @@ class _DaskSession:
     """One run: a scattered plan, and a task for each range."""
 
     def __init__(self, client: Any, plan: SentPlan, patience: float) -> None:
+        _teach_dask()
         self._client = client
         self._plan: SentPlan | None = plan
         self._patience = patience
@@ -98,7 +101,7 @@ class _DaskSession:
         while True:
             key = f"ironbatch-plan-{uuid4().hex}"
             try:
-                plan, left = {key: self._plan}, deadline - monotonic()
+                plan, left = {key: _Frames(self._plan)}, deadline - monotonic()
                 return self._client.scatter(plan, broadcast=True, timeout=max(left, 0.1))[key]
             except Exception as error:
                 self._forget(key)
@@ -198,7 +201,7 @@ async def _fetch(client: Any, future: Any, batches: BatchRange, done: SimpleQueu
     """Bring what a task has given home, in the client's own thread."""
     try:
         answer = await client.gather(future, asynchronous=True)
-        outcome = Outcome(batches, answer)
+        outcome = Outcome(batches, answer.content)
     except BaseException as error:
         name = type(error).__name__
         times = 1
@@ -211,7 +214,7 @@ async def _fetch(client: Any, future: Any, batches: BatchRange, done: SimpleQueu
     done.put((future, outcome))
 
 
-def _make(plan: SentPlan, batches: BatchRange, key: str) -> Any:
+def _make(plan: _Frames, batches: BatchRange, key: str) -> _Frames:
     """Make batches, in a worker of Dask."""
     from distributed import get_worker
 
@@ -221,7 +224,47 @@ def _make(plan: SentPlan, batches: BatchRange, key: str) -> Any:
         task = worker.state.tasks.get(key)
         return task is None or task.state == "cancelled"
 
-    return plan.make(BatchRange(*batches), stopped)
+    return _Frames(plan.content.make(BatchRange(*batches), stopped))
+
+
+class _Frames:
+    """Travels with Dask as its pickle and the large arrays, none of which is copied.
+
+    Dask itself would have the arrays within the pickle, as its scheduler speaks an older protocol.
+    """
+
+    def __init__(self, content: Any) -> None:
+        self.content = content
+
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + int(self.content.nbytes)
+
+
+def _to_frames(frames: _Frames) -> tuple[dict[str, Any], list[Any]]:
+    parts: list[Any] = []
+    body = pickle.dumps(
+        frames.content, protocol=5, buffer_callback=lambda part: parts.append(part.raw())
+    )
+    return {}, [body, *parts]
+
+
+def _from_frames(header: dict[str, Any], frames: list[Any]) -> _Frames:
+    body, *parts = frames
+    return _Frames(pickle.loads(body, buffers=parts))
+
+
+def _teach_dask() -> None:
+    """Tell Dask how frames travel, in this process."""
+    import distributed.protocol
+
+    protocol: Any = distributed.protocol
+    protocol.dask_serialize.register(_Frames)(_to_frames)
+    protocol.dask_deserialize.register(_Frames)(_from_frames)
+
+
+if "distributed" in sys.modules:
+    # In workers, which have imported it: frames are there before anything else is.
+    _teach_dask()
 
 
 register_engine("dask", Dask, client=("distributed", "Client"))

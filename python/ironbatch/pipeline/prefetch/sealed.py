@@ -166,7 +166,8 @@ class SealedPlan(_Parts):
             (body, parts), *others = ready
             datasets, (course, order) = (pickle.loads(b, buffers=p) for b, p in others)
             _, [(_, maker)], _ = loads_with_datasets(body, parts, datasets)
-            self._loaded = maker, course, order_from_state(order, course.n)
+            rows = maker.dataset.rows_in_blocks
+            self._loaded = maker, course, order_from_state(order, course.n, rows)
         return self._loaded
 
     def make(self, batches: BatchRange, stopped: Callable[[], bool] | None = None) -> Answer:
