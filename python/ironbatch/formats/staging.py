@@ -19,7 +19,7 @@ from typing import Any
 from ironbatch.formats.failing import failing
 from ironbatch.urls import any_url, is_url, naming, open_system
 
-__all__ = ["fetched", "looks", "original", "sent", "staging"]
+__all__ = ["fetched", "looks", "options_of", "original", "sent", "staging"]
 
 
 class _Stage:
@@ -110,6 +110,12 @@ def staging(options: Any, index: Any) -> Iterator[None]:
     finally:
         _stage.reset(token)
         stage.close()
+
+
+def options_of() -> Mapping[str, Any] | None:
+    """Give the options of file systems that this `load` or `dump` has."""
+    stage = _stage.get()
+    return None if stage is None else stage.options
 
 
 def _current(path: str) -> _Stage:
