@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
@@ -116,6 +117,122 @@ def beside_a_copy(name: str, **params: Any) -> Measured:
     made = np.array(bound.run_batch(x))
     target = np.empty_like(made)
     return compare(lambda: bound.run_batch(x), lambda: np.copyto(target, made))
+
+
+def in_two_threads(work: Callable[[Any], object], items: Any) -> Callable[[], object]:
+    """Give a function that works on the items in two threads, of which each takes one half."""
+    pool = ThreadPoolExecutor(2)
+
+    def half(part: slice) -> None:
+        for item in items[part]:
+            work(item)
+
+    middle = len(items) // 2
+    return lambda: list(pool.map(half, (slice(0, middle), slice(middle, None))))
+
+
+def resizing_beside(peer: str) -> Measured:
+    """Compare resizing 256 to 224, bilinear, with a library's, each in two threads."""
+    x = pictures()
+    bound = kernels.resize.bind(size=[224, 224], antialias=peer == "PIL")
+    if peer == "PIL":
+        from PIL import Image
+
+        images = [Image.fromarray(image) for image in x]
+        other = in_two_threads(
+            lambda image: np.asarray(image.resize((224, 224), Image.Resampling.BILINEAR)), images
+        )
+    else:
+        import cv2
+
+        cv2.setNumThreads(1)
+        targets = np.empty((len(x), 224, 224, 3), np.uint8)
+        other = in_two_threads(
+            lambda pair: cv2.resize(pair[0], (224, 224), dst=pair[1]),
+            list(zip(x, targets, strict=True)),
+        )
+    return compare(lambda: bound.run_batch(x), other)
+
+
+def rows_of_resizing() -> list[Row]:
+    """Give a row for each library that is installed."""
+    bars = {
+        "PIL": (3.0, "Pillow in two threads", "antialiased, arrays out"),
+        "cv2": (1.0, "OpenCV in two threads", "plain"),
+    }
+    return [
+        Row(
+            "kernels",
+            f"resize 64 pictures from 256 to 224, bilinear, {how}",
+            bar,
+            "higher",
+            "x",
+            name,
+            partial(resizing_beside, peer),
+        )
+        for peer, (bar, name, how) in bars.items()
+        if importlib.util.find_spec(peer) is not None
+    ]
+
+
+def standardising_beside_numba() -> Measured:
+    """Compare standardize with a loop of numba in two threads, both into memory used before."""
+    import numba
+
+    x = np.random.default_rng(0).normal(3, 2, (64, 3, 224, 224)).astype(np.float32)
+    target = np.empty_like(x)
+
+    @numba.njit(parallel=True, fastmath={"reassoc", "contract"}, cache=False)  # type: ignore[untyped-decorator]
+    def standardise(x: Any, out: Any) -> None:
+        for item in numba.prange(x.shape[0]):
+            values, target = x[item].ravel(), out[item].ravel()
+            total = 0.0
+            for value in values:
+                total += np.float64(value)
+            mean = total / values.size
+            total = 0.0
+            for value in values:
+                total += (np.float64(value) - mean) ** 2
+            factor = 1.0 / np.sqrt(total / values.size)
+            for number in range(values.size):
+                target[number] = (np.float64(values[number]) - mean) * factor
+
+    numba.set_num_threads(2)
+    standardise(x, target)
+    bound = kernels.standardize.bind()
+    np.testing.assert_allclose(bound.run_batch(x), target, rtol=1e-6, atol=1e-6)
+    return compare(lambda: bound.run_batch(x), lambda: standardise(x, target))
+
+
+def rows_of_numba() -> list[Row]:
+    """Give the row beside numba, if that is installed."""
+    if importlib.util.find_spec("numba") is None:
+        return []
+    return [
+        Row(
+            "kernels",
+            "standardize 64 x 3 x 224 x 224 float32 by mean and deviation of each",
+            1 / 1.15,
+            "higher",
+            "x",
+            "numba prange in two threads",
+            standardising_beside_numba,
+        )
+    ]
+
+
+def four_beside_one() -> Measured:
+    """Time four elementwise kernels in one pass, over the time of one of them."""
+    x = np.random.default_rng(0).normal(size=(64, 256, 256, 3)).astype(np.float32)
+    one = kernels.scale_shift.bind(scale=1.5, shift=0.5)
+    four = kernels.chain(
+        one,
+        kernels.clip.bind(low=-1, high=1),
+        kernels.scale_shift.bind(scale=0.5, shift=-1.0),
+        kernels.clip.bind(low=-1.2, high=0.2),
+    )
+    # `compare` gives the second one's time over the first one's.
+    return compare(lambda: one.run_batch(x), lambda: four.run_batch(x))
 
 
 def rotation_beside(peer: str) -> Measured:
@@ -253,6 +370,17 @@ ROWS = [
         ]
     ),
     *rows_of_rotation(),
+    *rows_of_resizing(),
+    *rows_of_numba(),
+    Row(
+        "kernels",
+        "four elementwise kernels in one pass over 50 MB of float32",
+        1.3,
+        "lower",
+        "x the time of one",
+        "-",
+        four_beside_one,
+    ),
     Row(
         "kernels",
         "Gaussian filter of 1,000 signals of 1,000 to 10,000 samples",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from ironbatch import kernels
+from ironbatch import Batch, kernels
 from ironbatch.components import Ragged
 
 
@@ -169,3 +169,15 @@ def test_an_empty_component():
 
 def test_items_without_elements():
     assert kernels.standardize.bind(mean=1, std=1).run_batch(np.zeros((4, 0))).shape == (4, 0)
+
+
+def test_parameters_are_given_by_name():
+    with pytest.raises(TypeError, match=r"takes 1 array\(s\), got 2; .* by name: .*resize\(x, \*"):
+        kernels.resize(np.zeros((4, 4)), [2, 2])
+
+
+def test_a_shape_that_is_refused_is_that_of_an_item():
+    batch = Batch(["first", "second"])
+    batch.add_components("images", np.zeros((2, 8, 8)))
+    with pytest.raises(ValueError, match=r"'crop' failed for item 'first'.*size \(9, 9\)"):
+        batch.apply_parallel(kernels.crop.bind(size=[9, 9]), src="images")

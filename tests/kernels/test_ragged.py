@@ -166,7 +166,6 @@ def test_a_vector_for_each_item(fixture_kernels):
 @pytest.mark.parametrize(
     ("by", "message"),
     [
-        ([1, 2, 3, 4], "as many numbers for each item"),
         ([[1], [1, 2], [1], [1]], "as many numbers for each item"),
         (["ab"] * 4, "as many numbers for each item"),
     ],
@@ -176,6 +175,16 @@ def test_vectors_of_another_kind(fixture_kernels, by, message):
     batch.signals = np.zeros((4, 2))
     with pytest.raises(TypeError, match=rf"{message}.*shifted\(x, \*, by"):
         batch.apply_parallel(fixture_kernels.shifted.bind(by=P(by)), src="signals")
+
+
+def test_single_numbers_are_vectors_of_one(fixture_kernels):
+    batch = Signals(4)
+    batch.signals = np.zeros((4, 1))
+    batch.apply_parallel(fixture_kernels.shifted.bind(by=P([1, 2, 3, 4])), src="signals")
+    assert_array_equal(batch.signals, [[1], [2], [3], [4]])
+    batch.signals = np.zeros((4, 2))
+    with pytest.raises(ValueError, match=r"item 0 .*1 values in by for 2 samples"):
+        batch.apply_parallel(fixture_kernels.shifted.bind(by=P([1, 2, 3, 4])), src="signals")
 
 
 def test_a_failing_item_of_a_ragged_component(fixture_kernels):

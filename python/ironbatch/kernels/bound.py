@@ -333,7 +333,13 @@ class BoundKernel:
             made = as_components(found, name)
         elif all(isinstance(one, np.ndarray) and one.dtype.kind != "O" for one in components):
             arrays = [usable(one.view(np.ndarray)) for one in components]  # type: ignore[union-attr]
-            outputs = self._allocate([(array.dtype, array.shape[1:]) for array in arrays], n)
+            try:
+                outputs = self._allocate([(array.dtype, array.shape[1:]) for array in arrays], n)
+            except ValueError as error:
+                # All items are of one shape, so the first one is the lowest that is refused.
+                if not n:
+                    raise
+                raise KernelFailure(0, error) from None
             failure = self._plan.run(n, arrays, outputs, params, **options) if n else None
             made = [Dense.of(output, name) for output in outputs]
         else:

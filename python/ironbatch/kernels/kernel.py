@@ -76,6 +76,12 @@ class Kernel:
         RuntimeError
             If the kernel panics.
         """
+        n_inputs = len(self._native.inputs)
+        if len(inputs) != n_inputs:
+            raise TypeError(
+                f"{self.__name__} takes {n_inputs} array(s), got {len(inputs)}; parameters are "
+                f"given by name: its signature is {self._native.signature}"
+            )
         return self.bind(**params)(*inputs, rng=rng)
 
     def bind(self, **params: Any) -> BoundKernel:

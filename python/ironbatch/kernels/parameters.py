@@ -111,6 +111,9 @@ def per_item_values(
             column = np.asarray(list(given) if rank else given)
         except ValueError:  # rows of different lengths
             column = np.empty((), object)
+        if rank == 1 and column.ndim == 1 and column.dtype.kind in "biuf":
+            # As for a constant: a number is a sequence of one.
+            column = column[:, np.newaxis]
         if column.ndim != 1 + rank or column.dtype.kind not in "biuf":
             what = "as many numbers" if rank else "one number"
             raise TypeError(

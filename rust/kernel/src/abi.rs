@@ -186,6 +186,9 @@ pub struct OperandSpec {
     pub shape: [i64; MAX_RANK],
 }
 
+/// Hint of an output: all of it is so large that it is better written past the caches.
+pub const PAST_CACHES: u32 = 1;
+
 /// The memory of one operand. Strides are in bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -198,8 +201,8 @@ pub struct Operand {
     pub dtype: u32,
     /// Number of axes of an item.
     pub rank: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// [`PAST_CACHES`]; what a kernel does not know it need not heed. Zero before 0.3.
+    pub hints: u32,
     /// First element of item 0.
     pub data: *mut u8,
     /// From an item to the next one; 0 gives all items the same memory (inputs only).

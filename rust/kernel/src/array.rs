@@ -111,7 +111,7 @@ impl ArrayValue {
             kind: abi::DENSE,
             dtype: self.dtype as u32,
             rank: self.shape.len() as u32,
-            reserved: 0,
+            hints: 0,
             data: self.words.as_ptr().cast::<u8>().cast_mut(),
             item_stride: 0,
             shape: [0; abi::MAX_RANK],

@@ -180,6 +180,16 @@ impl<'a> Item<'a> {
         self.call.is_cancelled()
     }
 
+    /// Whether output number `number` is better written with [`PastCaches`](crate::PastCaches): all
+    /// items together are far larger than the caches, and nobody reads them at once.
+    #[inline]
+    pub fn is_past_caches(&self, number: usize) -> bool {
+        // SAFETY: the host gives one operand for each output of the kernel, and the field has been
+        // there from the first version on.
+        let hints = unsafe { (&raw const (**self.call.raw.outputs.add(number)).hints).read() };
+        hints & abi::PAST_CACHES != 0
+    }
+
     /// Where the item's random numbers are; None if the host gave no randomness.
     pub fn random_place(&self) -> Option<RandomPlace> {
         let streams = self.call.streams().ok()?;

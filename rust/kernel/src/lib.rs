@@ -36,6 +36,7 @@ mod misuse;
 #[doc(hidden)]
 pub mod operand;
 mod param;
+mod past_caches;
 pub mod random;
 mod table;
 
@@ -46,6 +47,7 @@ pub use error::{Error, Outcome, Result};
 pub use ironbatch_kernel_macros::kernel;
 pub use ndarray;
 pub use param::{Param, Value};
+pub use past_caches::PastCaches;
 pub use random::ItemRng;
 
 #[cfg(not(panic = "unwind"))]

@@ -165,7 +165,7 @@ impl Chain<'_> {
             stages,
             inputs: self.inputs.iter().map(Memory::operand).collect(),
             rows: self.rows,
-            output: output.operand(),
+            output: output.output_operand(self.n_items),
         };
         pass.run(self.n_items, self.limits).map_err(of_item)
     }

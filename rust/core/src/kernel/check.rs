@@ -110,7 +110,11 @@ impl Plan {
         let operands = |list: &[Memory<'_>]| list.iter().map(Memory::operand).collect();
         Ok(Prepared {
             inputs: operands(request.inputs),
-            outputs: operands(request.outputs),
+            outputs: request
+                .outputs
+                .iter()
+                .map(|memory| memory.output_operand(n_items))
+                .collect(),
             params: Vec::new(),
             random: self.check_random(request)?,
             joinable: None,

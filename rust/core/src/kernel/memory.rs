@@ -5,6 +5,10 @@ use ironbatch_kernel::abi::{self, MAX_RANK};
 use ironbatch_kernel::{Dtype, Spec};
 use std::ptr;
 
+/// Outputs of so many bytes are written past the caches: more than the caches of most processors
+/// hold, beside what else goes on there.
+const PAST_CACHES_FROM: usize = 16 << 20;
+
 /// An array of items. Strides are in bytes.
 ///
 /// Whoever makes one promises that all elements the strides lead to lie in memory that stays
@@ -247,6 +251,19 @@ impl<'a> Memory<'a> {
         false
     }
 
+    /// An output as the interface has it: with a hint if so many items are too much for caches.
+    pub(super) fn output_operand(&self, n_items: usize) -> abi::Operand {
+        let bytes = match self.ragged {
+            Some(layout) => (layout.span().1 - layout.span().0).saturating_mul(self.dtype.size()),
+            None => self.item_bytes().saturating_mul(n_items),
+        };
+        let mut operand = self.operand();
+        if bytes >= PAST_CACHES_FROM {
+            operand.hints = abi::PAST_CACHES;
+        }
+        operand
+    }
+
     pub(super) fn operand(&self) -> abi::Operand {
         abi::Operand {
             struct_size: size_of::<abi::Operand>(),
@@ -257,7 +274,7 @@ impl<'a> Memory<'a> {
             },
             dtype: self.dtype as u32,
             rank: self.rank as u32,
-            reserved: 0,
+            hints: 0,
             data: self.data,
             item_stride: self.item_stride,
             shape: self.shape,

@@ -2,7 +2,9 @@
 //!
 //! An item goes through all kernels before the next one begins. Kernels that treat each element by
 //! itself go further: where several of them follow one another, they take an item in parts small
-//! enough for the innermost cache, and all of them are through with a part before the next one.
+//! enough for the innermost cache, and all of them are through with a part before the next one. What
+//! the last of them makes of a part is written past the caches if the whole output is too large for
+//! them.
 
 use super::layout::Layout;
 use super::plan::Plan;
@@ -10,7 +12,7 @@ use super::run::{Limits, Prepared};
 use super::scratch::{Desk, copy_item, dense, is_contiguous, spec_of};
 use crate::Error;
 use crate::executor::{CallerRole, CancelFlag, ItemError, Job};
-use ironbatch_kernel::Dtype;
+use ironbatch_kernel::{Dtype, PastCaches};
 use ironbatch_kernel::abi::{self, Operand, Random};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,7 +34,7 @@ pub(super) struct Stage<'a> {
     /// What it gives.
     layout: &'a Layout,
     /// Whether an item may be handed over in parts.
-    is_divisible: bool,
+    pub(super) is_divisible: bool,
     /// Bytes that an item touches, measured times of some items, and how many these are.
     item_bytes: usize,
     busy: AtomicU64,
@@ -253,7 +255,12 @@ impl<'p> Worker<'p> {
             } else {
                 self.between(self.active[upto - 1], side, item)?
             };
-            let in_parts = upto - from > 1 && is_contiguous(&after, size_of_dtype(&after));
+            let streams = upto == n_active && after.hints & abi::PAST_CACHES != 0;
+            let divides = upto - from > 1
+                || (streams
+                    && pass.stages[self.active[from]].is_divisible
+                    && is_contiguous(&before, size_of_dtype(&before)));
+            let in_parts = divides && is_contiguous(&after, size_of_dtype(&after));
             if !in_parts || !self.in_parts(from..upto, &before, &after, item)? {
                 // A part that failed is one of an item that fails: whole, it says why.
                 let after = if from + 1 == n_active {
@@ -330,13 +337,15 @@ impl<'p> Worker<'p> {
             self.desk.tiles[0].bytes(TILE).map_err(failed)?,
             self.desk.tiles[1].bytes(TILE).map_err(failed)?,
         ];
+        let writer = (after.hints & abi::PAST_CACHES != 0).then(PastCaches::new);
         let mut start = 0;
         while start < count {
             let elements = start..count.min(start + length);
             let mut given = part(before, size_before, &elements);
+            let target = part(after, size_after, &elements);
             for (place, &number) in numbers.iter().enumerate() {
-                let made = if place + 1 == numbers.len() {
-                    part(after, size_after, &elements)
+                let made = if place + 1 == numbers.len() && writer.is_none() {
+                    target
                 } else {
                     let dtype = dtype_of(&number);
                     dense(sides[place % 2], dtype, &[elements.len() as i64])
@@ -350,6 +359,17 @@ impl<'p> Worker<'p> {
                     Err(_) => return Ok(false),
                 }
                 given = made;
+            }
+            if let Some(writer) = &writer {
+                let bytes = elements.len() * size_after;
+                // SAFETY: the part is in scratch memory of this worker, of at least that size; the
+                // target was checked, and is nobody else's.
+                unsafe {
+                    writer.copy(
+                        std::slice::from_raw_parts(given.data.cast_const(), bytes),
+                        std::slice::from_raw_parts_mut(target.data, bytes),
+                    );
+                }
             }
             start = elements.end;
         }

@@ -3,6 +3,7 @@
 use super::check::check_each_other;
 use super::layout::Layout;
 use super::memory::Memory;
+use super::pass::{Pass, Stage};
 use super::plan::{MessageBuffer, Plan};
 use crate::executor::{CallerRole, CancelFlag, ItemError, Job};
 use crate::{Error, Result};
@@ -118,6 +119,27 @@ impl Plan {
             return Ok(());
         }
         let prepared = self.check(request, layouts)?;
+        if let (None, [output], [layout]) = (prepared.joinable, &prepared.outputs[..], layouts)
+            && output.hints & abi::PAST_CACHES != 0
+        {
+            let stage = Stage::new(
+                self,
+                prepared.params.clone(),
+                prepared.random,
+                None,
+                layout,
+                prepared.item_bytes,
+            );
+            if stage.is_divisible {
+                let pass = Pass {
+                    stages: vec![stage],
+                    inputs: prepared.inputs,
+                    rows: None,
+                    output: *output,
+                };
+                return pass.run(request.n_items, request.limits).map_err(of_item);
+            }
+        }
         self.run_prepared(
             request.n_items,
             prepared.item_bytes,

@@ -78,7 +78,7 @@ pub(super) fn dense(data: *mut u8, dtype: Dtype, shape: &[i64]) -> Operand {
         kind: abi::DENSE,
         dtype: dtype as u32,
         rank: shape.len() as u32,
-        reserved: 0,
+        hints: 0,
         data,
         item_stride: 0,
         shape: [0; MAX_RANK],

@@ -1,0 +1,274 @@
+"""The input of a training run, whole: from preloaded pictures to normalised batches, with prefetch.
+
+512 pictures of 256 x 256 pixels of three bytes are in memory. Each is cropped to 224 x 224 at a
+random place, mirrored by chance, standardised by channel, and written as float32 with the channels
+first, 64 to a batch. Every side has two threads (or processes), makes batches ahead, and hands over
+its own kind of array; the consumer lets go of a batch when it asks for the next one.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benches.row import Measured, Row, compare
+from ironbatch import Batch, Dataset, kernels
+
+MEAN, STD = (123.0, 116.0, 103.0), (58.0, 57.0, 57.0)
+N, SIDE, SIZE, BATCH = 512, 256, 224, 64
+
+Batches = Iterator[object]
+
+
+@lru_cache(maxsize=1)
+def pictures() -> NDArray[np.uint8]:
+    """Make the pictures."""
+    return np.random.default_rng(0).integers(0, 256, (N, SIDE, SIDE, 3), dtype=np.uint8)
+
+
+def one_picture(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Do the work on one picture with NumPy, as the loaders' users write it."""
+    top, left = rng.integers(0, SIDE - SIZE + 1, 2)
+    image = image[top : top + SIZE, left : left + SIZE]
+    if rng.random() < 0.5:
+        image = image[:, ::-1]
+    standardised = image.astype(np.float32)
+    standardised -= np.float32(MEAN)
+    standardised /= np.float32(STD)
+    return np.ascontiguousarray(standardised.transpose(2, 0, 1))
+
+
+class Pictures(Batch):
+    """Pictures as a component."""
+
+    components = ("images",)
+
+
+def ironbatch_batches(stack: ExitStack) -> Batches:
+    """Make batches with this library."""
+    pipeline = (
+        Dataset(N, Pictures, preloaded=pictures())
+        .p.apply_parallel(kernels.random_crop.bind(size=[SIZE, SIZE]), src="images")
+        .apply_parallel(kernels.flip, src="images", p=0.5)
+        .apply_parallel(
+            kernels.standardize.bind(mean=list(MEAN), std=list(STD), channels="first"), src="images"
+        )
+    )
+    batches = pipeline.gen_batch(BATCH, shuffle=1, n_epochs=10**6, prefetch=2)
+    stack.callback(batches.close)
+    return (batch.images for batch in batches)
+
+
+def dali_batches(stack: ExitStack) -> Batches:
+    """Make batches with DALI's operators for processors, fed without copies."""
+    from nvidia.dali import fn, pipeline_def, types
+
+    whole = pictures()
+    starts = itertools.cycle(range(0, N, BATCH))
+
+    @pipeline_def(batch_size=BATCH, num_threads=2, device_id=None, prefetch_queue_depth=2)  # type: ignore[untyped-decorator]
+    def pipeline() -> Any:
+        images = fn.external_source(
+            source=lambda: whole[(start := next(starts)) : start + BATCH],
+            batch=True,
+            no_copy=True,
+            layout="HWC",
+        )
+        return fn.crop_mirror_normalize(
+            images,
+            crop=(SIZE, SIZE),
+            crop_pos_x=fn.random.uniform(range=(0.0, 1.0)),
+            crop_pos_y=fn.random.uniform(range=(0.0, 1.0)),
+            mirror=fn.random.coin_flip(),
+            mean=list(MEAN),
+            std=list(STD),
+            dtype=types.FLOAT,
+            output_layout="CHW",
+        )
+
+    made = pipeline()
+    made.build()
+    return iter(made.run, None)
+
+
+def torch_batches(stack: ExitStack) -> Batches:
+    """Make batches with torch's DataLoader in two worker processes."""
+    import torch
+    from torch.utils.data import DataLoader
+
+    class Items(torch.utils.data.Dataset):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.rng = np.random.default_rng(0)
+
+        def __len__(self) -> int:
+            return N
+
+        def __getitem__(self, at: int) -> Any:
+            return torch.from_numpy(one_picture(pictures()[at], self.rng))
+
+    loader = DataLoader(
+        Items(), BATCH, shuffle=True, num_workers=2, persistent_workers=True, prefetch_factor=2
+    )
+    return (batch for _ in itertools.count() for batch in loader)
+
+
+def grain_batches(stack: ExitStack, processes: bool) -> Batches:
+    """Make batches with Grain, in two threads or two processes."""
+    import grain
+
+    data = (
+        grain.MapDataset.source(pictures())
+        .seed(0)
+        .shuffle()
+        .random_map(one_picture)
+        .repeat(None)
+        .batch(BATCH)
+    )
+    if processes:
+        made = data.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=2))
+        made = made.mp_prefetch(grain.MultiprocessingOptions(num_workers=2))
+    else:
+        made = data.to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=4))
+    batches = iter(made)
+    stack.callback(getattr(batches, "close", lambda: None))
+    return batches
+
+
+def spdl_batches(stack: ExitStack) -> Batches:
+    """Make batches with SPDL, in two threads."""
+    from spdl.pipeline import PipelineBuilder
+
+    rng = np.random.default_rng(0)
+    pipeline = (
+        PipelineBuilder()
+        .add_source(itertools.cycle(pictures()))
+        .pipe(partial(one_picture, rng=rng), concurrency=2)
+        .aggregate(BATCH)
+        .pipe(np.stack)
+        .add_sink(2)
+        .build(num_threads=2)
+    )
+    stack.enter_context(pipeline.auto_stop())
+    return iter(pipeline)
+
+
+def batchflow_batches(stack: ExitStack) -> Batches:
+    """Make batches with BatchFlow, items in threads and batches ahead."""
+    import batchflow
+
+    class Images(batchflow.Batch):  # type: ignore[misc]
+        components = ("images",)
+
+        @batchflow.action
+        @batchflow.decorators.inbatch_parallel(init="items_of", post="stacked", target="threads")
+        def prepare(self, image: Any) -> Any:
+            return one_picture(image, np.random.default_rng())
+
+        def items_of(self) -> Any:
+            return [[image] for image in self.images]
+
+        def stacked(self, results: Any) -> Any:
+            self.images = np.stack(results)
+            return self
+
+    dataset = batchflow.Dataset(N, Images, preloaded=(pictures(),))
+    batches = dataset.p.prepare().gen_batch(BATCH, shuffle=True, n_epochs=10**6, prefetch=2)
+    stack.callback(batches.close)
+    return (batch.images for batch in batches)
+
+
+def beside(*peers: Callable[[ExitStack], Batches], batches: int) -> Measured:
+    """Compare the time of a batch with that of the quickest peer."""
+    with ExitStack() as stack, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ours = ironbatch_batches(stack)
+        theirs = [peer(stack) for peer in peers]
+        for made in (ours, *theirs):
+            for _ in range(3):
+                next(made)
+        measured = [
+            compare(
+                lambda: [next(ours) for _ in range(8)],
+                lambda made=made: [next(made) for _ in range(batches)],  # type: ignore[misc]
+                rounds=9,
+                budget=0.0,
+            )
+            for made in theirs
+        ]
+        slowest = min(measured, key=lambda one: one.median)
+        return Measured(*(ratio * 8 / batches for ratio in vars(slowest).values()))
+
+
+def beside_a_copy() -> Measured:
+    """Compare with two threads that copy as many bytes as a batch has, to and from used memory."""
+    source = np.ones((BATCH, 3, SIZE, SIZE), np.float32)
+    target = np.zeros_like(source)
+    half = BATCH // 2
+    with ExitStack() as stack:
+        ours = ironbatch_batches(stack)
+        pool = stack.enter_context(ThreadPoolExecutor(2))
+
+        def copy() -> None:
+            halves = (slice(0, half), slice(half, BATCH))
+            list(pool.map(lambda part: np.copyto(target[part], source[part]), halves))
+
+        for _ in range(3):
+            next(ours)
+        return compare(lambda: next(ours), copy, rounds=25)
+
+
+_PEERS: list[tuple[str, str, float, int, list[Callable[[ExitStack], Batches]]]] = [
+    ("nvidia.dali", "DALI on the processor, crop_mirror_normalize", 1.5, 8, [dali_batches]),
+    ("torch", "torch DataLoader, two workers", 10, 2, [torch_batches]),
+    (
+        "grain",
+        "Grain, the quicker of two threads and two processes",
+        10,
+        2,
+        [partial(grain_batches, processes=False), partial(grain_batches, processes=True)],
+    ),
+    ("spdl", "SPDL, two threads", 10, 2, [spdl_batches]),
+    ("batchflow", "BatchFlow", 10, 2, [batchflow_batches]),
+]
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+ROWS = [
+    *(
+        Row(
+            "training input",
+            "crop, mirror and standardise 64 pictures of 256 x 256, with prefetch",
+            bar,
+            "higher",
+            "x",
+            name,
+            partial(beside, *peers, batches=batches),
+        )
+        for package, name, bar, batches, peers in _PEERS
+        if _is_there(package)
+    ),
+    Row(
+        "training input",
+        "crop, mirror and standardise 64 pictures of 256 x 256, with prefetch",
+        0.6,
+        "higher",
+        "of the rate",
+        "two threads that copy the batch",
+        beside_a_copy,
+    ),
+]
