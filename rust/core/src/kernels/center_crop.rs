@@ -2,7 +2,7 @@
 
 use super::Number;
 use super::geometry::{check_channels, check_numbers, copy_box, resized, shape_text, sized_axes};
-use ironbatch_kernel::{Error, Result, Spec, kernel};
+use ironbatch_kernel::{Error, Item, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Cut out the middle: a box that begins at ``(n - size) // 2`` along each of its axes.
@@ -27,6 +27,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 pub(crate) fn center_crop<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
+    item: Item,
     #[expect(unused_variables, reason = "it chose the shape of `out`")] size: &[i64],
     #[default("last")]
     #[expect(unused_variables, reason = "it chose the shape of `out`")]
@@ -34,7 +35,7 @@ pub(crate) fn center_crop<T: Number>(
 ) {
     let start: Vec<_> =
         x.shape().iter().zip(out.shape()).map(|(whole, part)| (whole - part) / 2).collect();
-    copy_box(&x, &mut out, &start);
+    copy_box(&x, &mut out, &start, Some(item));
 }
 
 fn check(plan: &center_crop::Plan) -> Result<()> {

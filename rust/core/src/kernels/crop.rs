@@ -2,7 +2,7 @@
 
 use super::Number;
 use super::geometry::{check_channels, check_numbers, copy_box, resized, shape_text, sized_axes};
-use ironbatch_kernel::{Error, Result, Spec, kernel};
+use ironbatch_kernel::{Error, Item, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Cut out a box: ``x[origin[0]:origin[0] + size[0], ...]``.
@@ -29,6 +29,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 pub(crate) fn crop<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
+    item: Item,
     size: &[i64],
     origin: Option<&[i64]>,
     #[default("last")] channels: &str,
@@ -37,7 +38,7 @@ pub(crate) fn crop<T: Number>(
     for (number, axis) in sized_axes(x.ndim(), size.len(), channels, "size")?.enumerate() {
         start[axis] = origin.map_or(0, |origin| origin[number] as usize);
     }
-    copy_box(&x, &mut out, &start);
+    copy_box(&x, &mut out, &start, Some(item));
     Ok(())
 }
 

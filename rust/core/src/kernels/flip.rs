@@ -1,7 +1,8 @@
 //! `flip`: an axis in reverse.
 
+use super::runs::Runs;
 use super::{Number, by_bytes, shuffling};
-use ironbatch_kernel::{Error, Result, Spec, Value, kernel};
+use ironbatch_kernel::{Error, Item, Result, Spec, Value, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD, Axis};
 
 /// Reverse the order of elements along an axis, as ``np.flip``.
@@ -26,6 +27,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD, Axis};
 pub(crate) fn flip<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
+    item: Item,
     #[default("horizontal")] axis: &Value,
 ) -> Result<()> {
     let axis = number(axis, x.ndim())?;
@@ -35,9 +37,10 @@ pub(crate) fn flip<T: Number>(
     if let (Some(source), Some(target)) = (x.as_slice(), out.as_slice_mut())
         && together * length > 0
     {
-        for (source, target) in
-            source.chunks_exact(together * length).zip(target.chunks_exact_mut(together * length))
-        {
+        let run = together * length;
+        let mut runs = Runs::new(target, Some(item));
+        for source in source.chunks_exact(run) {
+            let target = runs.next(run);
             match together {
                 1 => reverse::<1, T>(source, target),
                 2 => reverse::<2, T>(source, target),

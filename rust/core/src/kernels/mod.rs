@@ -23,6 +23,7 @@ mod geometry;
 mod noise;
 mod painting;
 mod resampling;
+mod runs;
 mod shuffling;
 mod warping;
 

@@ -41,7 +41,7 @@ pub(crate) fn patches<T: Number>(
     let shape: Vec<_> = x.shape().iter().map(|&length| length as i64).collect();
     let windows = Windows::new(&shape, size, stride, channels)?;
     for (start, mut patch) in windows.starts().zip(out.outer_iter_mut()) {
-        super::geometry::copy_box(&x, &mut patch, &start);
+        super::geometry::copy_box(&x, &mut patch, &start, None);
     }
     Ok(())
 }

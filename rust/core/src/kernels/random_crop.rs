@@ -2,7 +2,7 @@
 
 use super::Number;
 use super::geometry::{check_channels, check_numbers, copy_box, resized, shape_text, sized_axes};
-use ironbatch_kernel::{Error, ItemRng, Result, Spec, kernel};
+use ironbatch_kernel::{Error, Item, ItemRng, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Cut out a box whose place is drawn, each possible one as often as the others.
@@ -30,6 +30,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 pub(crate) fn random_crop<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
+    item: Item,
     rng: &mut ItemRng,
     size: &[i64],
     #[default("last")] channels: &str,
@@ -39,7 +40,7 @@ pub(crate) fn random_crop<T: Number>(
         let left = x.shape()[axis] - out.shape()[axis];
         start[axis] = rng.integers(0, left as i64 + 1) as usize;
     }
-    copy_box(&x, &mut out, &start);
+    copy_box(&x, &mut out, &start, Some(item));
     Ok(())
 }
 

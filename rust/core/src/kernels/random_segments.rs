@@ -44,7 +44,7 @@ pub(crate) fn random_segments<T: Number>(
     let mut start = vec![0; x.ndim()];
     for number in 0..out.shape()[0] {
         start[axis] = rng.integers(0, x.shape()[axis] as i64 - length + 1) as usize;
-        copy_box(&x, &mut out.index_axis_mut(Axis(0), number), &start);
+        copy_box(&x, &mut out.index_axis_mut(Axis(0), number), &start, None);
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! `standardize`: zero mean and unit standard deviation.
 
-use super::{Number, map_slice};
-use crate::instructions::vectorised;
-use ironbatch_kernel::{Dtype, Error, Result, Spec, kernel};
+use super::{Number, map_slice, shuffling};
+use crate::instructions::{InstructionSet, vectorised};
+use ironbatch_kernel::{Dtype, Error, Item, PastCaches, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Shift and scale to a mean of 0 and a standard deviation of 1: ``(x * scale - mean) / std``.
@@ -37,6 +37,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 pub(crate) fn standardize<T: Number, U: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, U>,
+    item: Item,
     mean: Option<&[f64]>,
     std: Option<&[f64]>,
     #[default(1.0)] scale: f64,
@@ -71,7 +72,13 @@ pub(crate) fn standardize<T: Number, U: Number>(
         }
         return;
     };
+    let past_caches = item.is_past_caches(0);
     match T::bytes(source) {
+        Some(bytes)
+            if past_caches
+                && turns
+                && n_channels == 3
+                && bytes_to_planes(bytes, target, formula) => {}
         // A byte has few values: each is computed once for an item.
         Some(bytes) if bytes.len() >= 256 * n_channels => {
             let tables: Vec<[U; 256]> = (0..n_channels)
@@ -81,15 +88,68 @@ pub(crate) fn standardize<T: Number, U: Number>(
                 let table = &tables[channel];
                 move |value: u8| table[usize::from(value)]
             };
-            spread(bytes, target, n_channels, turns, function);
+            spread_to(bytes, target, n_channels, turns, past_caches, function);
         }
         _ => {
             let function = |channel: usize| {
                 let formula = formula(channel);
                 move |value: T| formula(value.to_f64())
             };
-            spread(source, target, n_channels, turns, function);
+            spread_to(source, target, n_channels, turns, past_caches, function);
         }
+    }
+}
+
+/// Elements that are computed at once where the result is written past the caches: they stay in
+/// the innermost one.
+const PART: usize = 2048;
+
+/// Bytes of three channels to planes, past the caches; false if that is better done otherwise.
+///
+/// Several bytes at a time are computed as quickly as each is looked up, and whole lines of memory
+/// are written.
+fn bytes_to_planes<U: Number, F: Fn(f64) -> U>(
+    source: &[u8],
+    target: &mut [U],
+    formula: impl Fn(usize) -> F,
+) -> bool {
+    if InstructionSet::in_use() < InstructionSet::Avx2 {
+        return false;
+    }
+    let n = source.len() / 3;
+    let formulas: [F; 3] = std::array::from_fn(formula);
+    let writer = PastCaches::new();
+    let mut made = [U::from_f64(0.0); PART];
+    shuffling::split_in_parts(source, |first, planes| {
+        for ((channel, plane), formula) in planes.into_iter().enumerate().zip(&formulas) {
+            let made = &mut made[..plane.len()];
+            map_slice(plane, made, |value| formula(f64::from(value)));
+            let start = channel * n + first;
+            writer.copy(made, &mut target[start..start + plane.len()]);
+        }
+    })
+}
+
+/// [`spread`], past the caches if that is wanted and possible.
+fn spread_to<T: Copy, U: Number, F: Fn(T) -> U>(
+    source: &[T],
+    target: &mut [U],
+    n_channels: usize,
+    turns: bool,
+    past_caches: bool,
+    function: impl Fn(usize) -> F,
+) {
+    if !past_caches || !(1..=PART).contains(&n_channels) || (turns && n_channels > 1) {
+        spread(source, target, n_channels, turns, function);
+        return;
+    }
+    let writer = PastCaches::new();
+    let mut made = [U::from_f64(0.0); PART];
+    let part = PART / n_channels * n_channels;
+    for (source, target) in source.chunks(part).zip(target.chunks_mut(part)) {
+        let made = &mut made[..source.len()];
+        spread(source, made, n_channels, turns, &function);
+        writer.copy(made, target);
     }
 }
 

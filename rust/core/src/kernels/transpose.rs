@@ -2,7 +2,7 @@
 
 use super::geometry::shape_text;
 use super::{Number, by_bytes, shuffling};
-use ironbatch_kernel::{Error, Result, Spec, kernel};
+use ironbatch_kernel::{Error, Item, PastCaches, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Side of the squares that a matrix is turned in, so that both sides stay in cache.
@@ -29,6 +29,7 @@ const TILE: usize = 32;
 pub(crate) fn transpose<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
+    item: Item,
     axes: Option<&[i64]>,
 ) -> Result<()> {
     let order = permutation(axes, x.ndim())?;
@@ -37,7 +38,7 @@ pub(crate) fn transpose<T: Number>(
         let rank = order.len();
         if let Some(turn) = (0..rank.max(1)).find(|turn| (0..rank).all(|axis| order[axis] == (axis + turn) % rank)) {
             let rows: usize = x.shape()[..turn].iter().product();
-            turn_matrix(source, target, rows.max(1));
+            turn_matrix(source, target, rows.max(1), item);
             return Ok(());
         }
     }
@@ -46,7 +47,7 @@ pub(crate) fn transpose<T: Number>(
 }
 
 /// Write the transpose of a matrix with that many rows.
-fn turn_matrix<T: Number>(source: &[T], target: &mut [T], rows: usize) {
+fn turn_matrix<T: Number>(source: &[T], target: &mut [T], rows: usize, item: Item<'_>) {
     let columns = source.len() / rows;
     if rows <= 1 || columns <= 1 {
         target.copy_from_slice(source);
@@ -54,7 +55,7 @@ fn turn_matrix<T: Number>(source: &[T], target: &mut [T], rows: usize) {
     }
     match (rows, columns) {
         (_, 2) => split::<2, T>(source, target, rows),
-        (_, 3) if by_bytes(source, target, shuffling::split) => {}
+        (_, 3) if by_bytes(source, target, |source, target| to_planes(source, target, item)) => {}
         (_, 3) => split::<3, T>(source, target, rows),
         (_, 4) => split::<4, T>(source, target, rows),
         (2, _) => join::<2, T>(source, target, columns),
@@ -73,6 +74,21 @@ fn turn_matrix<T: Number>(source: &[T], target: &mut [T], rows: usize) {
             }
         }
     }
+}
+
+/// Groups of three bytes to planes.
+fn to_planes(source: &[u8], target: &mut [u8], item: Item<'_>) -> bool {
+    if !item.is_past_caches(0) {
+        return shuffling::split(source, target);
+    }
+    let n = source.len() / 3;
+    let writer = PastCaches::new();
+    shuffling::split_in_parts(source, |first, planes| {
+        for (channel, plane) in planes.into_iter().enumerate() {
+            let start = channel * n + first;
+            writer.copy(plane, &mut target[start..start + plane.len()]);
+        }
+    })
 }
 
 /// Interleaved to planes: `N` columns.

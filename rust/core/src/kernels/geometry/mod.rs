@@ -3,7 +3,8 @@
 pub(crate) mod borders;
 pub(crate) mod windows;
 
-use ironbatch_kernel::{Error, Result, Spec};
+use super::runs::Runs;
+use ironbatch_kernel::{Element, Error, Item, Result, Spec};
 use ndarray::{ArrayViewD, ArrayViewMutD, Slice};
 use std::ops::Range;
 
@@ -82,14 +83,17 @@ pub(crate) fn shape_text<N: ToString>(shape: &[N]) -> String {
 }
 
 /// Copy the box of `x` that begins at `start` and is as large as `out`; it has to lie within `x`.
-pub(crate) fn copy_box<T: Copy>(
+///
+/// `item` is given where `out` is the first output of the kernel, all of it.
+pub(crate) fn copy_box<T: Element>(
     x: &ArrayViewD<'_, T>,
     out: &mut ArrayViewMutD<'_, T>,
     start: &[usize],
+    item: Option<Item<'_>>,
 ) {
     let size = out.shape().to_vec();
     if let (Some(source), Some(target)) = (x.as_slice(), out.as_slice_mut()) {
-        copy_rows(source, x.shape(), target, &size, start);
+        copy_rows(source, x.shape(), target, &size, start, item);
         return;
     }
     let part = x.slice_each_axis(|axis| {
@@ -100,12 +104,13 @@ pub(crate) fn copy_box<T: Copy>(
 }
 
 /// Copy a box between items without gaps, in runs as long as the layout allows.
-fn copy_rows<T: Copy>(
+fn copy_rows<T: Element>(
     source: &[T],
     shape: &[usize],
     target: &mut [T],
     size: &[usize],
     start: &[usize],
+    item: Option<Item<'_>>,
 ) {
     if target.is_empty() {
         return;
@@ -130,8 +135,10 @@ fn copy_rows<T: Copy>(
         .map(|(start, stride)| start * stride)
         .sum();
     let mut offset = first;
-    for row in target.chunks_exact_mut(run) {
-        row.copy_from_slice(&source[offset..offset + run]);
+    let n_runs = target.len() / run;
+    let mut runs = Runs::new(target, item);
+    for _ in 0..n_runs {
+        runs.next(run).copy_from_slice(&source[offset..offset + run]);
         for axis in (0..cut).rev() {
             place[axis] += 1;
             offset += strides[axis];

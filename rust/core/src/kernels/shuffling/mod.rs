@@ -33,6 +33,26 @@ pub(crate) fn split(source: &[u8], target: &mut [u8]) -> bool {
     false
 }
 
+/// Groups that are taken apart at once: they stay in the innermost cache.
+const GROUPS: usize = 512;
+
+/// Call `each` with the number of a group and the three planes of the groups from there on, for
+/// some groups after others.
+pub(crate) fn split_in_parts(source: &[u8], mut each: impl FnMut(usize, [&[u8]; 3])) -> bool {
+    let mut parts = [0; 3 * GROUPS];
+    for (number, block) in source.chunks(3 * GROUPS).enumerate() {
+        let n = block.len() / 3;
+        let parts = &mut parts[..3 * n];
+        if !split(&block[..3 * n], parts) {
+            return false;
+        }
+        let (first, others) = parts.split_at(n);
+        let (second, third) = others.split_at(n);
+        each(number * GROUPS, [first, second, third]);
+    }
+    true
+}
+
 /// What [`split`] has split, together again.
 pub(crate) fn join(source: &[u8], target: &mut [u8]) -> bool {
     #[cfg(target_arch = "x86_64")]
