@@ -82,7 +82,13 @@ impl PastCaches {
         let (from, to) = (&source[head..head + lines], &mut target[head..head + lines]);
         // SAFETY: both have that many bytes, which are whole lines; the target begins with one, and
         // is nobody else's.
-        unsafe { (self.copy)(from.as_ptr().cast(), to.as_mut_ptr().cast(), size_of_val(from)) };
+        unsafe {
+            (self.copy)(
+                from.as_ptr().cast(),
+                to.as_mut_ptr().cast(),
+                size_of_val(from),
+            )
+        };
         target[head + lines..].copy_from_slice(&source[head + lines..]);
     }
 }

@@ -138,7 +138,8 @@ fn copy_rows<T: Element>(
     let n_runs = target.len() / run;
     let mut runs = Runs::new(target, item);
     for _ in 0..n_runs {
-        runs.next(run).copy_from_slice(&source[offset..offset + run]);
+        runs.next(run)
+            .copy_from_slice(&source[offset..offset + run]);
         for axis in (0..cut).rev() {
             place[axis] += 1;
             offset += strides[axis];

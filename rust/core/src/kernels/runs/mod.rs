@@ -23,7 +23,8 @@ impl<'t, T: Element> Runs<'t, T> {
     ///
     /// `item` is None if the target is only a part of it.
     pub fn new(target: &'t mut [T], item: Option<Item<'_>>) -> Self {
-        let streams = item.is_some_and(|item| item.is_past_caches(0)) && size_of_val(target) > BUFFER;
+        let streams =
+            item.is_some_and(|item| item.is_past_caches(0)) && size_of_val(target) > BUFFER;
         let length = if streams { BUFFER / size_of::<T>() } else { 0 };
         Self {
             buffer: target[..length].to_vec(),
