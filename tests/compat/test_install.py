@@ -22,7 +22,7 @@ IMPORTED = {
         "Baseset Batch ImagesBatch Config Dataset Pipeline Notifier notifier NamedExpression B L C "
         "F V M D R W P PP I eval_expr DatasetIndex FilesIndex action any_action_failed mjit "
         "deprecated apply_parallel inbatch_parallel parallel IF SkipBatchException "
-        "EmptyBatchSequence StopPipeline Sampler ConstantSampler NumpySampler HistoSampler "
+        "EmptyBatchSequence StopPipeline BA Sampler ConstantSampler NumpySampler HistoSampler "
         "ScipySampler save_data_to read_data_from make_rng make_seed_sequence spawn_seed_sequence "
         "Normalizer Quantizer try_import make_delayed_import Monitor CPUMonitor __version__"
     ),
@@ -43,7 +43,7 @@ IMPORTED = {
     "batchflow.model_dir": "ModelDirectory",
     "batchflow.models": "BaseModel",
     "batchflow.models.base": "BaseModel",
-    "batchflow.models.metrics": "Metrics ClassificationMetrics SegmentationMetricsByPixels",
+    "batchflow.models.metrics": "Metrics",
     "batchflow.monitor": "ResourceMonitor RSSMonitor",
     "batchflow.named_expr": "B V R P _DummyBatch IF NamedExpression eval_expr",
     "batchflow.notifier": "Notifier",

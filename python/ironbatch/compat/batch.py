@@ -22,6 +22,7 @@ from ironbatch.compat.plain import assembled, copied, joined, plain, selected
 from ironbatch.compat.sources import known_parts, of_items, parts_of
 from ironbatch.compat.tables import TABLES, dump_table, load_table
 from ironbatch.compat.transforming import MethodsTransformingMeta
+from ironbatch.errors import ComponentError
 
 __all__ = ["Batch", "BatchData", "MethodsTransformingMeta"]
 
@@ -273,6 +274,11 @@ class Batch(_Batch, metaclass=MethodsTransformingMeta):
             dst = src if default == "src" else self.components if default == "components" else None
         names = list(dst) if isinstance(dst, list | tuple | np.ndarray) else [dst]
         columns = [all_results] if len(names) == 1 else list(zip(*all_results, strict=True))
+        if len(columns) != len(names):
+            raise ComponentError(
+                f"the function must return one value for each of {', '.join(map(str, names))}, "
+                f"and it has returned {len(columns)}"
+            )
         for name, column in zip(names, columns, strict=True):
             self._assemble_component(column, component=name, **kwargs)
         return self

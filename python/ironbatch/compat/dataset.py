@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy as copying
 from types import SimpleNamespace
 from typing import Any
 
@@ -84,6 +85,8 @@ class Dataset(_Dataset, Baseset):
             Further attributes.
         """
         made: Any = super().from_dataset(dataset, index, batch_class, copy or bool(kwargs))
+        if copy:
+            made._index = _iterated_anew(made.index)
         if kwargs:
             made.create_attrs(**kwargs)
         return made
@@ -146,7 +149,14 @@ class Dataset(_Dataset, Baseset):
             If there is no such fold.
         """
         if not 0 <= number < self.cv_splits:
-            raise ValueError(
-                f"the dataset has been split into {self.cv_splits} folds, not {number}"
-            )
+            raise ValueError(f"the dataset has {self.cv_splits} folds, got {number}")
         return getattr(self, f"cv{number}")
+
+
+def _iterated_anew(index: Any) -> Any:
+    """Give the same items in an index of its own, which `next_batch` begins from the start."""
+    if isinstance(index, DatasetIndex) and index._has_steps():
+        again = copying.copy(index)
+        again.reset("iter")
+        return again
+    return index.take(slice(0, len(index)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -216,4 +216,26 @@ class DatasetIndex(_DatasetIndex, Baseset):
 
 
 class FilesIndex(_FilesIndex, DatasetIndex):
-    """An index of files or directories; see `ironbatch.FilesIndex`."""
+    """An index of files or directories; see `ironbatch.FilesIndex`.
+
+    Examples
+    --------
+    >>> FilesIndex(index=['a', 'b'], paths={'a': '/data/a.npy', 'b': '/data/b.npy'})._paths['b']
+    '/data/b.npy'
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, _Paths(value, self) if name == "_paths" else value)
+
+
+class _Paths(list[str]):
+    """Paths of an index in its order, which are also found by id."""
+
+    def __init__(self, paths: Iterable[str] = (), index: Any = None) -> None:
+        super().__init__(paths)
+        self.of = index
+
+    def __getitem__(self, key: Any) -> Any:
+        if self.of is not None and not isinstance(key, int | np.integer | slice):
+            key = self.of.get_pos(key)
+        return super().__getitem__(key)

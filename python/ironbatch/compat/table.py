@@ -34,27 +34,31 @@ _TRANSFORMS = {"ironbatch__transforms": "Normalizer", "quantizer": "Quantizer"}
 _LATE = "DelayedImport MissingImport make_delayed_import make_delayed_imports try_import"
 
 NAMES: dict[str, dict[str, str]] = {
-    "": _names(
-        base="Baseset",
-        batch="Batch",
-        batch_image="ImagesBatch",
-        dataset="Dataset",
-        pipeline="Pipeline",
-        dsindex="DatasetIndex FilesIndex",
-        named_expr=f"{_EXPRESSIONS} IF",
-        decorators=(
-            "action any_action_failed mjit deprecated apply_parallel inbatch_parallel parallel"
+    "": {
+        # An earlier name of L, which no release had.
+        "BA": f"{_C}.named_expr:L",
+        **_names(
+            base="Baseset",
+            batch="Batch",
+            batch_image="ImagesBatch",
+            dataset="Dataset",
+            pipeline="Pipeline",
+            dsindex="DatasetIndex FilesIndex",
+            named_expr=f"{_EXPRESSIONS} IF",
+            decorators=(
+                "action any_action_failed mjit deprecated apply_parallel inbatch_parallel parallel"
+            ),
+            saving="save_data_to read_data_from",
+            late_imports="try_import make_delayed_import",
+            config="Config",
+            ironbatch__progress="Notifier notifier",
+            ironbatch__monitor=_MONITORS,
+            ironbatch__errors=_EXCEPTIONS,
+            ironbatch__sampler=_SAMPLERS,
+            ironbatch__random=_RANDOM,
+            **_TRANSFORMS,
         ),
-        saving="save_data_to read_data_from",
-        late_imports="try_import make_delayed_import",
-        config="Config",
-        ironbatch__progress="Notifier notifier",
-        ironbatch__monitor=_MONITORS,
-        ironbatch__errors=_EXCEPTIONS,
-        ironbatch__sampler=_SAMPLERS,
-        ironbatch__random=_RANDOM,
-        **_TRANSFORMS,
-    ),
+    },
     "base": _names(base="Baseset"),
     "batch": _names(
         batch="Batch",
@@ -86,16 +90,15 @@ NAMES: dict[str, dict[str, str]] = {
         "SklearnModel": "ironbatch.models.sklearn_model",
     },
     "models.base": _names(model_bases="BaseModel"),
-    "models.metrics": {
-        "Metrics": f"{_C}.model_bases",
-        "ClassificationMetrics": "ironbatch.models.metrics",
-        "SegmentationMetricsByPixels": "ironbatch.models.metrics:SegmentationMetrics",
-    },
+    "models.metrics": _names(model_bases="Metrics"),
     "models.sklearn": {"SklearnModel": "ironbatch.models.sklearn_model"},
     "models.torch": {"TorchModel": "ironbatch.models.torch_model"},
     "models.torch.base": {"TorchModel": "ironbatch.models.torch_model"},
     "monitor": _names(ironbatch__monitor=_MONITORS),
-    "named_expr": _names(named_expr=f"{_EXPRESSIONS} IF _DummyBatch"),
+    "named_expr": {
+        **_names(named_expr=f"{_EXPRESSIONS} IF _DummyBatch"),
+        "BA": f"{_C}.named_expr:L",
+    },
     "notifier": _names(ironbatch__progress="Notifier notifier"),
     "once_pipeline": {"OncePipeline": "ironbatch.pipeline.chain.once"},
     "pipeline": _names(pipeline="Pipeline"),
@@ -139,7 +142,8 @@ ABSENT: dict[str, str] = {
     "models.tf": "models.torch",
     "models.keras": "models.torch",
     "models.torch": _ARCHITECTURES,
-    "models.metrics": "ClassificationMetrics and SegmentationMetricsByPixels, or scikit-learn's",
+    "models.utils": _ARCHITECTURES,
+    "models.metrics": "ironbatch.models.ClassificationMetrics and the like, or scikit-learn",
     "monitor": "one of the monitors in MONITOR_ALIASES",
 }
 """What is not provided, and what to use instead. Of `models.torch` and the like: the rest of it."""
