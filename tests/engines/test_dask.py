@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import threading
 import time
 import traceback
 
@@ -215,6 +216,26 @@ def test_a_run_that_is_left_cancels_what_is_submitted(dataset, client, tmp_path,
     assert len(list(tmp_path.iterdir())) == made < 150
     assert client.status == "running"
     assert client.submit(int, "7").result(20) == 7
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.2, 3])
+def test_ctrl_c_cancels_what_is_submitted(dataset, client, seconds):
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        dataset.p.pause(0.5).run(1, engine=client, range_length=1)
+    timer.join()
+    assert left_on(client) == []
+    assert client.submit(int, "7").result(20) == 7
+
+
+def test_a_run_can_be_profiled(dataset, client):
+    pipeline = dataset.p.pause(0.01)
+    pipeline.run(10, engine=client, profile=True)
+    assert pipeline.profile.batches == 5
+    assert {action.name: action.seconds >= 0.05 for action in pipeline.profile.actions}["pause"]
+    assert not {pid for pid, _ in pipeline.profile.workers} <= {os.getpid()}
+    assert "worker processes" in str(pipeline.report())
 
 
 def test_several_runs_share_a_client(dataset, collect, client):

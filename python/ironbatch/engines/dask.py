@@ -99,12 +99,10 @@ class _DaskSession:
             raise self._gone
         deadline = monotonic() + self._patience
         while True:
-            key = f"ironbatch-plan-{uuid4().hex}"
+            sending = _Sending(self._client, _Frames(self._plan))
             try:
-                plan, left = {key: _Frames(self._plan)}, deadline - monotonic()
-                return self._client.scatter(plan, broadcast=True, timeout=max(left, 0.1))[key]
+                return sending.wait(deadline)
             except Exception as error:
-                self._forget(key)
                 # A worker may have gone in the middle of it, and another one be on its way.
                 if monotonic() + PAUSE < deadline and self._client.status == "running":
                     sleep(PAUSE)
@@ -114,14 +112,6 @@ class _DaskSession:
                     f"{self._patience:g} s: {error!r}"
                 )
                 raise self._gone from error
-
-    def _forget(self, key: str) -> None:
-        """Have the cluster forget data that it may have or not."""
-        from distributed import Future
-
-        with suppress(Exception):
-            future: Any = Future(key, self._client)
-            future.release()
 
     def submit(self, batches: BatchRange) -> None:
         """Have batches made.
@@ -195,6 +185,51 @@ class _DaskSession:
             self.cancel(batches)
         self._shared.release()
         self._plan = None
+
+
+class _Sending:
+    """A plan on its way: whoever stops waiting for it, with Ctrl-C, leaves nothing behind."""
+
+    def __init__(self, client: Any, frames: _Frames) -> None:
+        self._client = client
+        self._key = f"ironbatch-plan-{uuid4().hex}"
+        self._frames = frames
+        self._wanted = True
+        self._arrived: SimpleQueue[Any] = SimpleQueue()
+
+    def wait(self, deadline: float) -> Any:
+        """Send it, and give the future that stands for it."""
+        self._client.loop.add_callback(self._send, max(deadline - monotonic(), 0.1))
+        try:
+            while self._client.status in ("running", "connecting"):
+                with suppress(Empty):
+                    arrived = self._arrived.get(timeout=PAUSE)
+                    if isinstance(arrived, BaseException):
+                        raise arrived
+                    return arrived
+            raise RuntimeError(f"the client is {self._client.status}")
+        finally:
+            self._wanted = False
+
+    async def _send(self, timeout: float) -> None:
+        from distributed import Future
+
+        try:
+            plan = {self._key: self._frames}
+            sent = await self._client.scatter(
+                plan, broadcast=True, timeout=timeout, asynchronous=True
+            )
+            future: Any = sent.pop(self._key)
+        except BaseException as error:
+            # Some workers may have it all the same.
+            future = Future(self._key, self._client)
+            future.release()
+            self._arrived.put(error)
+            return
+        if self._wanted:
+            self._arrived.put(future)
+        else:
+            future.release()
 
 
 async def _fetch(client: Any, future: Any, batches: BatchRange, done: SimpleQueue[Any]) -> None:
