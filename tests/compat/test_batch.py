@@ -129,6 +129,26 @@ def test_an_overridden_getattr_calls_the_one_above() -> None:
         _ = batch.broken
 
 
+def test_a_getattr_of_a_mixin_calls_the_one_above() -> None:
+    class Fields:
+        def __getattr__(self, name: str) -> Any:
+            return 3 if name == "three" else super().__getattr__(name)  # type: ignore[misc]
+
+    class Own(Fields, Batch):
+        components = ("images",)
+
+    class Further(Own):
+        def __getattr__(self, name: str) -> Any:
+            return 4 if name == "four" else super().__getattr__(name)
+
+    batch = Further(1)
+    assert (batch.three, batch.four, batch.images) == (3, 4, None)
+    with pytest.raises(AttributeError, match="Further has no component or attribute 'five'"):
+        _ = batch.five
+    with pytest.raises(AttributeError, match="Scans has no component or attribute 'five'"):
+        _ = Scans(1).five
+
+
 def test_get_pos_says_where_items_are() -> None:
     class Stacked(Batch):
         components = "images", "labels"

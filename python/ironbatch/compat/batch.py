@@ -94,16 +94,6 @@ class Batch(_Batch, metaclass=MethodsTransformingMeta):
 
     # Attributes
 
-    def __getattr__(self, name: str) -> Any:
-        if hasattr(type(self), name):
-            # A property has failed: here it says why.
-            return object.__getattribute__(self, name)
-        names = ", ".join(self.components or ()) or "none"
-        raise AttributeError(
-            f"{type(self).__name__} has no component or attribute {name!r}; its components are: "
-            f"{names}"
-        )
-
     def create_attrs(self, **kwargs: Any) -> None:
         """Set attributes, which `get_attrs` then gives."""
         self.__dict__["_attrs"] = list(kwargs)

@@ -32,6 +32,8 @@ class MethodsTransformingMeta(type):
             method.__name__ = f"_{key}_"
             method.__qualname__ = f"{method.__qualname__.rpartition('.')[0]}._{key}_"
             made[method.__name__] = method
+        if _looks_up(bases, namespace) and not any(issubclass(b, LastResort) for b in bases):
+            bases = (*bases, LastResort)
         return super().__new__(cls, name, bases, made, **kwargs)
 
     @classmethod
@@ -66,3 +68,26 @@ class MethodsTransformingMeta(type):
         # An override in a subclass is not marked again by inheriting the attribute.
         apply_to_batch.__dict__.pop("apply_kwargs", None)
         return action(apply_to_batch)
+
+
+class LastResort:
+    """What ``super().__getattr__`` leads to in a batch class that has a `__getattr__` of its own.
+
+    It is not a part of `Batch` itself, where it would slow down every attribute.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if hasattr(type(self), name):
+            # A property has failed: here it says why.
+            return object.__getattribute__(self, name)
+        names = ", ".join(getattr(self, "components", None) or ()) or "none"
+        raise AttributeError(
+            f"{type(self).__name__} has no component or attribute {name!r}; its components are: "
+            f"{names}"
+        )
+
+
+def _looks_up(bases: tuple[type, ...], namespace: dict[str, Any]) -> bool:
+    """Whether a class or one that it derives from has a `__getattr__` written in Python."""
+    classes = {one for base in bases for one in base.__mro__}
+    return "__getattr__" in namespace or any("__getattr__" in vars(one) for one in classes)
