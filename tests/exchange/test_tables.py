@@ -194,6 +194,16 @@ def test_a_frame_has_the_ids_as_labels():
     assert frame.things.tolist() == [{"a": 1}, None, "text"]
 
 
+def test_ids_of_any_kind_are_labels():
+    batch = Scans([(1, 2), (3, 4)])
+    batch.labels = [1, 2]
+    assert batch.to_pandas().index.tolist() == [(1, 2), (3, 4)]
+    assert batch.to_pandas().index.nlevels == 1
+    batch = Scans([7, 5])
+    batch.labels = [1, 2]
+    assert batch.to_pandas().loc[5, "labels"] == 2
+
+
 def test_a_frame_of_some_components():
     assert scans().to_pandas("names").columns.tolist() == ["names"]
 

@@ -99,8 +99,13 @@ def test_local_functions_travel(method):
     def scaled(batch):
         return {"values": batch.values * factor}
 
+    class OddError(ValueError):
+        pass
+
     dataset = make(6).apply_parallel(lambda value: value + 1, src="values", target="for")
-    given = loader(dataset.to_torch(3, output=scaled), 1, multiprocessing_context=method)
+    given = loader(
+        dataset.to_torch(3, output=scaled, retry_on=OddError), 1, multiprocessing_context=method
+    )
     assert values(given) == [[3, 6, 9], [12, 15, 18]]
 
 

@@ -116,7 +116,7 @@ def to_pandas(batch: Batch, components: Names) -> Any:
     """Make a data frame of pandas; see `Batch.to_pandas`."""
     pandas = need("pandas", extra="tables", what="to_pandas")
     found = chosen_components(batch, components, "to_pandas")
-    labels = pandas.Index(batch.indices, name="id", copy=True)
+    labels = pandas.Index(batch.indices, name="id", copy=True, tupleize_cols=False)
     columns = {name: _cells(component) for name, component in found.items()}
     return pandas.DataFrame(columns, index=labels, copy=True)
 

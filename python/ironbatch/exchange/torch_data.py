@@ -273,12 +273,12 @@ class PipelineBatches(torch.utils.data.IterableDataset):  # type: ignore[misc]
         # With cloudpickle, if it is installed: chains are full of lambdas and local functions.
         dumps = dumper()
         state = {**self.__dict__, "_running": False}
-        state["_pipeline"], state["_output"] = None, None
-        return {"state": state, "pickle": dumps((self._pipeline, self._output))}
+        own = {name: state.pop(name) for name in ("_pipeline", "_output", "_options")}
+        return {"state": state, "pickle": dumps(own)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state["state"])
-        self._pipeline, self._output = pickle.loads(state["pickle"])
+        self.__dict__.update(pickle.loads(state["pickle"]))
 
 
 def _fixed(seed: Any) -> Any:
