@@ -70,7 +70,7 @@ def against_torch() -> Measured:
 
     matrix = torch.from_numpy(np.stack(list(columns().values()), axis=1))
 
-    class Whole(Dataset):  # type: ignore[type-arg]
+    class Whole(Dataset):  # type: ignore[misc]
         def __len__(self) -> int:
             return N
 
@@ -107,7 +107,7 @@ def reads_of_chunks() -> Measured:
 
     reads: Counter[str] = Counter()
 
-    class Counting(LocalStore):
+    class Counting(LocalStore):  # type: ignore[misc]
         async def get(self, key: str, *args: Any, **kwargs: Any) -> Any:
             if "c/" in key:
                 reads[key] += 1

@@ -182,8 +182,7 @@ def standardising_beside_numba() -> Measured:
     x = np.random.default_rng(0).normal(3, 2, (64, 3, 224, 224)).astype(np.float32)
     target = np.empty_like(x)
 
-    @numba.njit(parallel=True, fastmath={"reassoc", "contract"}, cache=False)  # type: ignore[untyped-decorator]
-    def standardise(x: Any, out: Any) -> None:
+    def loop(x: Any, out: Any) -> None:
         for item in numba.prange(x.shape[0]):
             values, target = x[item].ravel(), out[item].ravel()
             total = 0.0
@@ -197,6 +196,7 @@ def standardising_beside_numba() -> Measured:
             for number in range(values.size):
                 target[number] = (np.float64(values[number]) - mean) * factor
 
+    standardise = numba.njit(parallel=True, fastmath={"reassoc", "contract"})(loop)
     numba.set_num_threads(2)
     standardise(x, target)
     bound = kernels.standardize.bind()

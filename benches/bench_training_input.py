@@ -42,8 +42,8 @@ def one_picture(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[n
     if rng.random() < 0.5:
         image = image[:, ::-1]
     standardised = image.astype(np.float32)
-    standardised -= np.float32(MEAN)
-    standardised /= np.float32(STD)
+    standardised -= np.array(MEAN, np.float32)
+    standardised /= np.array(STD, np.float32)
     return np.ascontiguousarray(standardised.transpose(2, 0, 1))
 
 
@@ -63,7 +63,7 @@ def ironbatch_batches(stack: ExitStack) -> Batches:
             kernels.standardize.bind(mean=list(MEAN), std=list(STD), channels="first"), src="images"
         )
     )
-    batches = pipeline.gen_batch(BATCH, shuffle=1, n_epochs=10**6, prefetch=2)
+    batches: Any = pipeline.gen_batch(BATCH, shuffle=1, n_epochs=10**6, prefetch=2)
     stack.callback(batches.close)
     return (batch.images for batch in batches)
 
@@ -75,8 +75,7 @@ def dali_batches(stack: ExitStack) -> Batches:
     whole = pictures()
     starts = itertools.cycle(range(0, N, BATCH))
 
-    @pipeline_def(batch_size=BATCH, num_threads=2, device_id=None, prefetch_queue_depth=2)  # type: ignore[untyped-decorator]
-    def pipeline() -> Any:
+    def graph() -> Any:
         images = fn.external_source(
             source=lambda: whole[(start := next(starts)) : start + BATCH],
             batch=True,
@@ -95,7 +94,8 @@ def dali_batches(stack: ExitStack) -> Batches:
             output_layout="CHW",
         )
 
-    made = pipeline()
+    options = {"batch_size": BATCH, "num_threads": 2, "prefetch_queue_depth": 2}
+    made = pipeline_def(device_id=None, **options)(graph)()
     made.build()
     return iter(made.run, None)
 
@@ -138,7 +138,7 @@ def grain_batches(stack: ExitStack, processes: bool) -> Batches:
         made = made.mp_prefetch(grain.MultiprocessingOptions(num_workers=2))
     else:
         made = data.to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=4))
-    batches = iter(made)
+    batches: Batches = iter(made)
     stack.callback(getattr(batches, "close", lambda: None))
     return batches
 
@@ -168,10 +168,11 @@ def batchflow_batches(stack: ExitStack) -> Batches:
     class Images(batchflow.Batch):  # type: ignore[misc]
         components = ("images",)
 
-        @batchflow.action
-        @batchflow.decorators.inbatch_parallel(init="items_of", post="stacked", target="threads")
-        def prepare(self, image: Any) -> Any:
+        def one(self, image: Any) -> Any:
             return one_picture(image, np.random.default_rng())
+
+        in_threads = batchflow.decorators.inbatch_parallel("items_of", "stacked", "threads")
+        prepare = batchflow.action(in_threads(one))
 
         def items_of(self) -> Any:
             return [[image] for image in self.images]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial, reduce
 from hashlib import blake2b
 from itertools import count
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 from ironbatch.targets.calls import Calls, Constant
@@ -46,18 +46,28 @@ def _resolve(reference: _Reference) -> Callable[..., Any]:
 class _Portable:
     """A function, pickled by reference even if a decorator hides it."""
 
-    def __init__(self, func: Callable[..., Any]) -> None:
+    def __init__(self, func: FunctionType) -> None:
         self.func = func
 
     def __reduce__(self) -> tuple[Any, ...]:
         reference = _reference(self.func)
         if reference is not None:
             return _resolve, (reference,)
-        return _same, (self.func,)
+        return _placed, (self.func, self.func.__code__.co_filename)
 
 
-def _same(func: Callable[..., Any]) -> Callable[..., Any]:
+def _placed(func: FunctionType, file: str) -> FunctionType:
+    """Say in which file a function is, for tracebacks: not every pickler keeps that."""
+    if func.__code__.co_filename != file:
+        func.__code__ = _in_file(func.__code__, file)
     return func
+
+
+def _in_file(code: CodeType, file: str) -> CodeType:
+    inside = (
+        _in_file(part, file) if isinstance(part, CodeType) else part for part in code.co_consts
+    )
+    return code.replace(co_filename=file, co_consts=tuple(inside))
 
 
 def _reference(func: Any) -> _Reference | None:
