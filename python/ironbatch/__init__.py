@@ -53,6 +53,7 @@ if _TYPE_CHECKING:
     from ironbatch import kernels
     from ironbatch.images import ImagesBatch
     from ironbatch.kernels import get_sdk, load_kernels
+    from ironbatch.kernels.jit import kernel
     from ironbatch.monitor import (
         MONITOR_ALIASES,
         CPUMonitor,
@@ -154,6 +155,7 @@ __all__ = [
     "eval_expr",
     "get_sdk",
     "inbatch_parallel",
+    "kernel",
     "kernels",
     "load_kernels",
     "make_function",
@@ -185,6 +187,7 @@ _LAZY = {
     "VMSMonitor": "ironbatch.monitor",
     "ImagesBatch": "ironbatch.images",
     "get_sdk": "ironbatch.kernels",
+    "kernel": "ironbatch.kernels.jit",
     "load_kernels": "ironbatch.kernels",
     "ConstantSampler": "ironbatch.sampler",
     "HistoSampler": "ironbatch.sampler",

@@ -25,6 +25,9 @@ __all__ = [
     "guard_thread",
     "instruction_sets",
     "item_words",
+    "kernel_chain_result",
+    "kernel_entries",
+    "kernel_of_pointer",
     "load_kernel_library",
     "operation_hash",
     "operation_word",
@@ -276,7 +279,20 @@ def run_kernel_chain(
     n_workers: int | None = None,
     timeout: float | None = None,
 ) -> tuple[_Failure, list[tuple[_Array, tuple[NDArray[np.int64], NDArray[np.int64]] | None]]]: ...
+def kernel_chain_result(
+    links: Sequence[tuple[NativePlan, Sequence[_Array], _Random | None, NDArray[np.bool_] | None]],
+    n_items: int,
+    inputs: Sequence[_Array | tuple[_Array, NDArray[np.int64], NDArray[np.int64]]],
+    *,
+    rows: NDArray[np.int64] | None = None,
+) -> tuple[_Failure, tuple[str, int] | None]: ...
 def built_in_kernels() -> list[NativeKernel]: ...
 def instruction_sets() -> tuple[str, list[str]]: ...
 def load_kernel_library(path: str | PathLike[str]) -> tuple[str, str, list[NativeKernel]]: ...
-def read_kernel_capsule(capsule: object, origin: str) -> tuple[str, str, list[NativeKernel]]: ...
+def read_kernel_capsule(
+    capsule: object, origin: str, owner: object
+) -> tuple[str, str, list[NativeKernel]]: ...
+def kernel_of_pointer(
+    signature: str, name: str, doc: str, function: int, user_data: int, owner: object
+) -> NativeKernel: ...
+def kernel_entries() -> tuple[list[tuple[str, int]], int]: ...

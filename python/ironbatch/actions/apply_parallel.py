@@ -18,6 +18,7 @@ from ironbatch.actions.item_random import applied_items
 from ironbatch.actions.native import apply_kernel, fixed_kernel, fixed_values, streams_of_batch
 from ironbatch.actions.on_error import Settled, whole_failures
 from ironbatch.actions.policy import UNSET, Policy, given_settings, policy_of
+from ironbatch.kernels.pointers import as_kernel
 from ironbatch.targets.native import bound_kernel, is_native
 
 _Batch = TypeVar("_Batch")
@@ -263,6 +264,7 @@ def run(
     targets.check_limits(n_workers, timeout)
     if isinstance(func, str):
         func = getattr(batch, func)
+    func = as_kernel(func)
     if not callable(func):
         raise TypeError(f"apply_parallel needs a callable, not {func!r}")
     settings = given_settings(on_error, max_failures, retries, backoff, retry_on)

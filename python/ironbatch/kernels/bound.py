@@ -78,6 +78,9 @@ class BoundKernel:
 
     runs_natively = True
 
+    needs_types = False
+    """Whether `typed` has to be told what the kernel runs on."""
+
     def __init__(self, kernel: Kernel, params: dict[str, Any]) -> None:
         self.kernel = kernel
         self.params = dict(params)
@@ -91,8 +94,15 @@ class BoundKernel:
             check_names(kernel.native, params)
             return
         # Bound at once, so that a wrong parameter is found where it is written.
-        self._plan: NativePlan = kernel.native.bind(
-            {name: plain(value) for name, value in params.items() if name not in self._per_item},
+        self._bind()
+
+    def _bind(self) -> None:
+        self._plan: NativePlan = self.kernel.native.bind(
+            {
+                name: plain(value)
+                for name, value in self.params.items()
+                if name not in self._per_item
+            },
             list(self._per_item),
         )
         self._inferred: dict[tuple[Spec, ...], list[Spec]] = {}
@@ -108,7 +118,7 @@ class BoundKernel:
         return bound_html(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return BoundKernel, (self.kernel, self.params)
+        return type(self), (self.kernel, self.params)
 
     @cached_property
     def __signature__(self) -> Any:
@@ -139,6 +149,10 @@ class BoundKernel:
         """Whether the kernel can take part in one pass over the items."""
         return self.kernel.native.takes_ragged
 
+    def typed(self, kinds: Any) -> BoundKernel:
+        """Give the kernel for types of inputs: itself, where one is for all types it takes."""
+        return self
+
     def operations(self, batch: Any) -> Any:
         """Give the operation of the next draws of a batch; None if nothing is drawn."""
         return batch.next_operation() if self.draws else None
@@ -166,7 +180,7 @@ class BoundKernel:
 
         scope = scope_of(batch, None, None)
         values = {name: evaluate(value, batch, scope) for name, value in self.params.items()}
-        return BoundKernel(self.kernel, values)
+        return type(self)(self.kernel, values)
 
     def __call__(self, *inputs: ArrayLike, rng: Any = None) -> Any:
         """Run once, on one item.
@@ -195,17 +209,7 @@ class BoundKernel:
         RuntimeError
             If the kernel panics.
         """
-        if self._per_item or self._expressions:
-            raise TypeError(
-                f"{self!r} has parameters that differ from item to item: it runs on a batch"
-                if self._per_item
-                else f"{self!r} has named expressions as parameters: it runs on a batch"
-            )
-        if rng is not None and not self.draws:
-            raise TypeError(
-                f"{self.__name__} draws no random numbers and takes no rng; "
-                f"its signature is {self.kernel.native.signature}"
-            )
+        self.check_call(rng)
         random = streams_of(rng, 1) if self.draws else None
         arrays = [usable(np.asarray(value)) for value in inputs]
         items = [array[np.newaxis] for array in arrays]
@@ -219,6 +223,20 @@ class BoundKernel:
             raise error_of(failure)
         results = tuple(output[0] for output in outputs)
         return results if len(results) > 1 else results[0]
+
+    def check_call(self, rng: Any) -> None:
+        """Check that the kernel can be called on one item; see `__call__`."""
+        if self._per_item or self._expressions:
+            raise TypeError(
+                f"{self!r} has parameters that differ from item to item: it runs on a batch"
+                if self._per_item
+                else f"{self!r} has named expressions as parameters: it runs on a batch"
+            )
+        if rng is not None and not self.draws:
+            raise TypeError(
+                f"{self.__name__} draws no random numbers and takes no rng; "
+                f"its signature is {self.kernel.native.signature}"
+            )
 
     def run_batch(
         self,

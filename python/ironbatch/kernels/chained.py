@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ironbatch._core import run_kernel_chain
+from ironbatch._core import kernel_chain_result, run_kernel_chain
 from ironbatch.kernels.bound import BoundKernel, KernelFailure
 from ironbatch.kernels.columns import allocate, as_columns, as_components, error_of
 from ironbatch.kernels.kernel import Kernel
+from ironbatch.kernels.pointers import as_kernel
+from ironbatch.kernels.raised import raising
 from ironbatch.kernels.streams import Streams, streams_of_places
 
 if TYPE_CHECKING:
@@ -113,19 +115,22 @@ class KernelChain:
                 kernels, components, links, name, batch, positions, n_workers, timeout
             )
         kernels[0].check_components(components)
+        if any(kernel.needs_types for kernel in kernels):
+            links = _typed(links, n, columns, rows)
         chosen = [None] * len(links) if applied is None else applied
-        failure, outputs = run_kernel_chain(
-            [
-                (kernel.plan, params, random, some)
-                for (kernel, params, random), some in zip(links, chosen, strict=True)
-            ],
-            n,
-            columns,
-            allocate,
-            rows=rows,
-            n_workers=n_workers,
-            timeout=timeout,
-        )
+        with raising():
+            failure, outputs = run_kernel_chain(
+                [
+                    (kernel.plan, params, random, some)
+                    for (kernel, params, random), some in zip(links, chosen, strict=True)
+                ],
+                n,
+                columns,
+                allocate,
+                rows=rows,
+                n_workers=n_workers,
+                timeout=timeout,
+            )
         if failure is not None:
             raise KernelFailure(failure[0], error_of(failure))
         return as_components(outputs, name)[0]
@@ -162,6 +167,30 @@ class KernelChain:
         ]
 
 
+def _typed(
+    links: Sequence[Any], n: int, columns: list[Any], rows: NDArray[np.int64] | None
+) -> list[Any]:
+    """Give the links with kernels for the types that they meet."""
+    from ironbatch.kernels.jit.compiling import ArrayKind
+    from ironbatch.kernels.jit.function import kinds_of
+
+    made: list[Any] = []
+    for number, (kernel, params, random) in enumerate(links):
+        kinds = None
+        if kernel.needs_types and number == 0:
+            kinds = kinds_of(columns)
+        elif kernel.needs_types:
+            before = [(one.plan, values, streams, None) for one, values, streams in made]
+            with raising():
+                failure, result = kernel_chain_result(before, n, columns, rows=rows)
+            if failure is not None:
+                raise KernelFailure(failure[0], error_of(failure))
+            if result is not None:
+                kinds = (ArrayKind(np.dtype(result[0]), result[1], True),)
+        made.append((kernel.typed(kinds), params, random))
+    return made
+
+
 def chain(*kernels: Kernel | BoundKernel | KernelChain) -> KernelChain:
     """Join kernels that follow one another, so that they run in one pass over the items.
 
@@ -188,7 +217,8 @@ def chain(*kernels: Kernel | BoundKernel | KernelChain) -> KernelChain:
     array([ 1.,  0., -1.])
     """
     bound: list[BoundKernel] = []
-    for kernel in kernels:
+    for given in kernels:
+        kernel: Any = as_kernel(given)
         if isinstance(kernel, KernelChain):
             bound.extend(kernel.kernels)
         elif isinstance(kernel, Kernel | BoundKernel):

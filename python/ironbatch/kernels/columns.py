@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ironbatch.kernels.raised import raised
+
 if TYPE_CHECKING:
     from ironbatch.components import Component
 
@@ -77,7 +79,7 @@ def usable(array: NDArray[Any]) -> NDArray[Any]:
 
 def error_of(failure: tuple[int, str, str]) -> Exception:
     """Give the exception for a failure that the compiled side tells."""
-    return _KINDS[failure[1]](failure[2])
+    return raised(failure[2]) or _KINDS[failure[1]](failure[2])
 
 
 def lay_out(specs: Sequence[Spec], name: str | None) -> tuple[list[NDArray[Any]], Component]:

@@ -95,7 +95,7 @@ def load_kernels(source: Any, *, module: str | None = None) -> KernelLibrary:
         module = sys._getframe(1).f_globals.get("__name__", "__main__")
     table = getattr(source, "__kernel_table__", None)
     if table is not None:
-        name, version, natives = read_kernel_capsule(table(), repr(source))
+        name, version, natives = read_kernel_capsule(table(), repr(source), source)
     else:
         name, version, natives = load_kernel_library(_with_suffix(os.fspath(source)))
     return KernelLibrary(name, version, [Kernel(native, module) for native in natives])

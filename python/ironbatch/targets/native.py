@@ -16,8 +16,10 @@ __all__ = ["Drawing", "Native", "bound_kernel", "is_native", "run_kernel"]
 
 
 def is_native(func: Any) -> bool:
-    """Whether a function of one item is a kernel, bound or not."""
-    return getattr(type(func), "runs_natively", False) is True
+    """Whether a function of one item is a kernel, bound or not, or one that is compiled already."""
+    from ironbatch.kernels.pointers import is_pointer
+
+    return getattr(type(func), "runs_natively", False) is True or is_pointer(func)
 
 
 def bound_kernel(func: Any, params: Mapping[str, Any], what: str = "target 'native'") -> Any:
@@ -38,9 +40,11 @@ def bound_kernel(func: Any, params: Mapping[str, Any], what: str = "target 'nati
         If `func` is no kernel, or already bound and there are parameters.
     """
     from ironbatch.kernels import BoundKernel, Kernel, KernelChain
+    from ironbatch.kernels.pointers import as_kernel
 
     if isinstance(func, Drawing):
         func = func.kernel
+    func = as_kernel(func)
     if isinstance(func, Kernel):
         return func.bind(**params)
     if not isinstance(func, BoundKernel | KernelChain):

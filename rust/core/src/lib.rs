@@ -11,6 +11,7 @@ pub mod kernel;
 pub mod kernels;
 pub mod memory;
 pub mod order;
+mod pointers;
 pub mod random;
 
 pub use error::{Error, Result};

@@ -203,6 +203,15 @@ impl<'a> Item<'a> {
 pub struct Streams(Random);
 
 impl Streams {
+    /// The streams that the host gives a call.
+    ///
+    /// # Safety
+    /// The pointer comes from [`RunCall::random`] and is not null.
+    pub unsafe fn read(random: *const Random) -> Self {
+        // SAFETY: promised by the caller.
+        Self(unsafe { copy(random) })
+    }
+
     /// Where the random numbers of an item are.
     ///
     /// # Safety

@@ -11,7 +11,7 @@ use crate::kernel_columns::{Column, OutputTuple, allocate_output, lists_of};
 use crate::kernel_plan::{
     Arrays, Failure, NativePlan, RandomTuple, failure, limits, random_source, told,
 };
-use ironbatch_core::kernel::{Chain, Link};
+use ironbatch_core::kernel::{Chain, Layout, Limits, Link};
 use numpy::PyReadonlyArray1;
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
@@ -41,6 +41,74 @@ pub fn run_kernel_chain<'py>(
     n_workers: Option<usize>,
     timeout: Option<f64>,
 ) -> PyResult<(Failure, Vec<OutputTuple<'py>>)> {
+    let limits = limits(n_workers, timeout);
+    with_chain(
+        &links,
+        n_items,
+        &inputs,
+        rows.as_ref(),
+        limits,
+        |chain, first| {
+            let found = match executor::run(py, || Ok(chain.layouts()))? {
+                Ok(found) => found,
+                Err(error) => {
+                    return told(Err(error))
+                        .map_err(to_python)
+                        .map(|failure| (failure, vec![]));
+                }
+            };
+            let Some(last) = found.last() else {
+                return Ok((None, vec![]));
+            };
+            let array = allocate_output(py, last, n_items, allocate)?;
+            let output = first.output(&array, last)?;
+            let failure = failure(executor::run(py, || Ok(told(chain.run(&found, output)))))?;
+            Ok((failure, vec![(array, lists_of(py, last, n_items)?)]))
+        },
+    )
+}
+
+/// Dtype and number of axes of what the last kernel of a chain gives; nothing is computed.
+#[pyfunction]
+#[pyo3(signature = (links, n_items, inputs, *, rows=None))]
+pub fn kernel_chain_result<'py>(
+    py: Python<'py>,
+    links: Vec<LinkTuple<'py>>,
+    n_items: usize,
+    inputs: Vec<Column<'py>>,
+    rows: Option<PyReadonlyArray1<'py, i64>>,
+) -> PyResult<(Failure, Option<(&'static str, usize)>)> {
+    let limits = Limits::default();
+    with_chain(
+        &links,
+        n_items,
+        &inputs,
+        rows.as_ref(),
+        limits,
+        |chain, _| match executor::run(py, || Ok(chain.layouts()))? {
+            Ok(found) => Ok((
+                None,
+                found.last().map(|layout| match layout {
+                    Layout::Same(spec) => (spec.dtype.name(), spec.shape.len()),
+                    Layout::Varying(dtype, ragged) => (dtype.name(), ragged.rank()),
+                }),
+            )),
+            Err(error) => told(Err(error))
+                .map_err(to_python)
+                .map(|failure| (failure, None)),
+        },
+    )
+}
+
+/// Hand on a chain as the core has it, and its first kernel.
+fn with_chain<'py, T>(
+    links: &[LinkTuple<'py>],
+    n_items: usize,
+    inputs: &[Column<'py>],
+    rows: Option<&PyReadonlyArray1<'py, i64>>,
+    limits: Limits,
+    body: impl FnOnce(&Chain<'_>, &NativePlan) -> PyResult<T>,
+) -> PyResult<T> {
     let Some((first, ..)) = links.first() else {
         return Err(PyValueError::new_err("a chain has at least one kernel"));
     };
@@ -98,21 +166,7 @@ pub fn run_kernel_chain<'py>(
         n_items,
         inputs: &inputs,
         rows: rows.as_deref(),
-        limits: limits(n_workers, timeout),
+        limits,
     };
-    let found = match executor::run(py, || Ok(chain.layouts()))? {
-        Ok(found) => found,
-        Err(error) => {
-            return told(Err(error))
-                .map_err(to_python)
-                .map(|failure| (failure, vec![]));
-        }
-    };
-    let Some(last) = found.last() else {
-        return Ok((None, vec![]));
-    };
-    let array = allocate_output(py, last, n_items, allocate)?;
-    let output = first.output(&array, last)?;
-    let failure = failure(executor::run(py, || Ok(told(chain.run(&found, output)))))?;
-    Ok((failure, vec![(array, lists_of(py, last, n_items)?)]))
+    body(&chain, first)
 }

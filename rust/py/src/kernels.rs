@@ -10,7 +10,7 @@ use crate::kernel_plan::NativePlan;
 use crate::kernel_values::{to_object, to_value};
 use crate::leaving::detach;
 use ironbatch_core::instructions::InstructionSet;
-use ironbatch_core::kernel::{self, Kernel, Library, Value};
+use ironbatch_core::kernel::{self, Kernel, Library, Owner, Value};
 use ironbatch_kernel::abi::{CAPSULE, KernelTable};
 use pyo3::exceptions::PyImportError;
 use pyo3::ffi::c_str;
@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 /// A kernel: what it is called, what it takes, and how to bind it.
 #[pyclass(frozen, module = "ironbatch._core")]
-pub struct NativeKernel(Arc<Kernel>);
+pub struct NativeKernel(pub(crate) Arc<Kernel>);
 
 #[pymethods]
 impl NativeKernel {
@@ -160,8 +160,14 @@ pub fn load_kernel_library(py: Python<'_>, path: PathBuf) -> PyResult<LibraryTup
 }
 
 /// Read the table in a capsule: name, version and kernels of its library.
+///
+/// The owner keeps what the table points to; it lives as long as a kernel or a plan.
 #[pyfunction]
-pub fn read_kernel_capsule(capsule: &Bound<'_, PyAny>, origin: &str) -> PyResult<LibraryTuple> {
+pub fn read_kernel_capsule(
+    capsule: &Bound<'_, PyAny>,
+    origin: &str,
+    owner: Py<PyAny>,
+) -> PyResult<LibraryTuple> {
     let refuse = |what: String| PyImportError::new_err(format!("{origin}: {what}"));
     let capsule = capsule
         .cast::<PyCapsule>()
@@ -174,10 +180,10 @@ pub fn read_kernel_capsule(capsule: &Bound<'_, PyAny>, origin: &str) -> PyResult
                 "the capsule of __kernel_table__() is not named {CAPSULE}"
             ))
         })?;
-    // The table's memory is the capsule's: neither may go while kernels point into it.
-    std::mem::forget(capsule.clone().unbind());
-    // SAFETY: the name says that this is a table of kernels, kept alive above.
-    unsafe { kernel::read_table(table.as_ptr().cast::<KernelTable>(), origin) }
+    // The table's memory may be the capsule's.
+    let owner: Owner = Arc::new((capsule.clone().unbind(), owner));
+    // SAFETY: the name says that this is a table of kernels, and its kernels keep the owner.
+    unsafe { kernel::read_table(table.as_ptr().cast::<KernelTable>(), origin, Some(owner)) }
         .map(tuple)
         .map_err(to_python)
 }

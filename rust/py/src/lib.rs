@@ -11,6 +11,7 @@ mod item;
 mod kernel_chain;
 mod kernel_columns;
 mod kernel_plan;
+mod kernel_pointers;
 mod kernel_values;
 mod kernels;
 mod leaving;
@@ -40,9 +41,11 @@ mod _core {
     #[pymodule_export]
     use super::item::Item;
     #[pymodule_export]
-    use super::kernel_chain::run_kernel_chain;
+    use super::kernel_chain::{kernel_chain_result, run_kernel_chain};
     #[pymodule_export]
     use super::kernel_plan::NativePlan;
+    #[pymodule_export]
+    use super::kernel_pointers::{kernel_entries, kernel_of_pointer};
     #[pymodule_export]
     use super::kernels::{
         NativeKernel, built_in_kernels, instruction_sets, load_kernel_library, read_kernel_capsule,

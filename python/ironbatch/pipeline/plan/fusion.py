@@ -25,6 +25,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ironbatch.kernels.pointers import as_kernel
 from ironbatch.namedexpr import B, F, L, M, NamedExpression, W
 from ironbatch.pipeline.chain.known import class_after
 from ironbatch.pipeline.chain.step import Step
@@ -129,7 +130,7 @@ def _of_apply_parallel(step: Step, cls: Any) -> NativeStep | None:
         and _is_plain(cls, Batch)
     )
     return NativeStep(
-        args[0],
+        as_kernel(args[0]),
         {name: value for name, value in options.items() if name not in _OPTIONS},
         names if named else (),
         target if isinstance(target, str) else None,

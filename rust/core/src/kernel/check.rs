@@ -181,6 +181,7 @@ impl Plan {
             }
             params.push(Some(memory.operand()));
         }
+        params.extend(kernel.fixed.iter().map(|_| None));
         match given.next() {
             None => Ok(params),
             Some(_) => Err(kernel.complain("values for parameters that are constant")),

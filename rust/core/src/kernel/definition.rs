@@ -4,7 +4,12 @@ use crate::{Error, Result};
 use ironbatch_kernel::abi::{self, KernelInfo, ParamKind};
 use ironbatch_kernel::ndarray::ArrayD;
 use ironbatch_kernel::{Dtype, Param, Value};
+use std::any::Any;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What keeps the code of kernels in memory.
+pub type Owner = Arc<dyn Any + Send + Sync>;
 
 /// What an input or output may be.
 #[derive(Clone, Debug)]
@@ -149,7 +154,6 @@ impl Parameter {
 }
 
 /// A kernel: what it takes, what it gives, and how to call it.
-#[derive(Debug)]
 pub struct Kernel {
     /// Name, a valid Python identifier.
     pub name: String,
@@ -162,8 +166,22 @@ pub struct Kernel {
     /// Parameters.
     pub params: Vec<Parameter>,
     pub(super) info: KernelInfo,
+    /// Values of the parameters that come behind those that users see.
+    pub(super) fixed: Vec<Value>,
+    /// None if the code lives as long as the process.
+    owner: Option<Owner>,
     /// Measured picoseconds per byte that an item touches; 0 before the first run.
     cost: AtomicU64,
+}
+
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Kernel")
+            .field("signature", &self.signature())
+            .field("is_owned", &self.owner.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 // SAFETY: the pointers in `info` lead to constants and to functions that the interface requires
@@ -188,7 +206,36 @@ impl Kernel {
             outputs,
             params,
             info,
+            fixed: Vec::new(),
+            owner: None,
             cost: AtomicU64::new(0),
+        }
+    }
+
+    /// The same kernel, whose code somebody keeps in memory.
+    pub(super) fn owned_by(self, owner: Option<Owner>) -> Self {
+        Self { owner, ..self }
+    }
+
+    /// A kernel under another name that has values for all of its parameters, which nobody sees.
+    pub(super) fn fixing(
+        &self,
+        name: String,
+        doc: String,
+        values: Vec<Value>,
+        owner: Option<Owner>,
+    ) -> Self {
+        Self {
+            fixed: values,
+            owner,
+            ..Self::new(
+                name,
+                doc,
+                self.info,
+                self.inputs.clone(),
+                self.outputs.clone(),
+                Vec::new(),
+            )
         }
     }
 

@@ -1,5 +1,6 @@
 //! Where tables come from.
 
+use super::definition::Owner;
 use super::table::{Library, Reader};
 use crate::{Error, Result};
 use ironbatch_kernel::abi::{self, GetTable, KernelTable};
@@ -34,14 +35,19 @@ pub fn load(path: &Path) -> Result<Library> {
     };
     std::mem::forget(library);
     // SAFETY: the library says that this is its table, and it is never unloaded.
-    unsafe { read_table(table, &path.display().to_string()) }
+    unsafe { read_table(table, &path.display().to_string(), None) }
 }
 
 /// Check and copy a table; `origin` says in messages where it came from.
 ///
 /// # Safety
-/// The pointer is null or leads to a table that lives as long as the process.
-pub unsafe fn read_table(table: *const KernelTable, origin: &str) -> Result<Library> {
+/// The pointer is null or leads to a table that lives as long as the owner, which all its kernels
+/// keep, or as long as the process if there is none.
+pub unsafe fn read_table(
+    table: *const KernelTable,
+    origin: &str,
+    owner: Option<Owner>,
+) -> Result<Library> {
     // SAFETY: promised by the caller.
-    unsafe { Reader { origin }.library(table) }
+    unsafe { Reader { origin, owner }.library(table) }
 }

@@ -12,20 +12,24 @@ mod library;
 mod memory;
 mod pass;
 mod plan;
+mod pointer;
 mod run;
 mod scratch;
 mod signature;
 mod table;
+mod words;
 
 pub use chain::{Chain, Link};
-pub use definition::{Kernel, OperandType, Parameter};
+pub use definition::{Kernel, OperandType, Owner, Parameter};
 pub use ironbatch_kernel::{ArrayValue, Dtype, Spec, Value};
 pub use layout::{Layout, RaggedLayout};
 pub use library::{load, read_table};
 pub use memory::Memory;
 pub use plan::Plan;
+pub use pointer::{Pointer, of_pointer};
 pub use run::{Limits, RandomSource, Request};
 pub use table::Library;
+pub use words::{RANDOM_BYTES, entries};
 
 use std::sync::{Arc, OnceLock};
 
@@ -36,7 +40,7 @@ pub fn built_in() -> crate::Result<&'static [Arc<Kernel>]> {
         return Ok(kernels);
     }
     // SAFETY: the table is one of this very crate, in static memory.
-    let library = unsafe { read_table(&raw const crate::kernels::TABLE.0, "ironbatch") }?;
+    let library = unsafe { read_table(&raw const crate::kernels::TABLE.0, "ironbatch", None) }?;
     Ok(KERNELS.get_or_init(|| library.kernels))
 }
 

@@ -74,7 +74,8 @@ impl Kernel {
     /// Fails with the kernel's signature in the message if a parameter is missing, unknown, given
     /// twice or of another type.
     pub fn bind(self: &Arc<Self>, given: &[(String, Value)], per_item: &[String]) -> Result<Plan> {
-        let values = self.values(given, per_item)?;
+        let mut values = self.values(given, per_item)?;
+        values.extend(self.fixed.iter().cloned());
         let arrays: Vec<_> = values.iter().map(array_operand).collect();
         let raw_values: Vec<_> = values
             .iter()

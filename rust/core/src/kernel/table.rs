@@ -1,6 +1,6 @@
 //! Reading a table that somebody else compiled.
 
-use super::definition::{Kernel, OperandType, Parameter};
+use super::definition::{Kernel, OperandType, Owner, Parameter};
 use crate::{Error, Result};
 use ironbatch_kernel::abi::{self, KernelInfo, KernelTable, OperandInfo, ParamInfo, Text};
 use ironbatch_kernel::call::{Sized0, copy};
@@ -21,9 +21,10 @@ pub struct Library {
 /// More than any library has; a larger count means that the table is none.
 const MOST: usize = 1 << 16;
 
-/// Reads one table; `origin` is where it came from, for messages.
+/// Reads one table; `origin` is where it came from, for messages; `owner` keeps its memory.
 pub(super) struct Reader<'a> {
     pub origin: &'a str,
+    pub owner: Option<Owner>,
 }
 
 impl Reader<'_> {
@@ -199,7 +200,8 @@ impl Reader<'_> {
                 .map(|param| self.param(param, &name))
                 .collect::<Result<Vec<_>>>()?;
             let doc = self.text(info.doc)?;
-            Ok(Kernel::new(name, doc, *info, inputs, outputs, params))
+            let kernel = Kernel::new(name, doc, *info, inputs, outputs, params);
+            Ok(kernel.owned_by(self.owner.clone()))
         }
     }
 

@@ -261,7 +261,7 @@ ironbatch_kernel::static_table!(RANDOM; origin);
 #[test]
 fn items_of_different_shapes_have_random_places_of_their_own() {
     // SAFETY: the table is in static memory.
-    let library = unsafe { read_table(&raw const RANDOM.0, "tests") }.unwrap();
+    let library = unsafe { read_table(&raw const RANDOM.0, "tests", None) }.unwrap();
     let plan = library.kernels[0].bind(&[], &[]).unwrap();
     let (mut items, mut results) = (vec![[0_u64; 2]; 6], vec![[0_u64; 2]; 6]);
     let operands: Vec<_> = items
