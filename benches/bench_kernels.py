@@ -204,8 +204,37 @@ def standardising_beside_numba() -> Measured:
     return compare(lambda: bound.run_batch(x), lambda: standardise(x, target))
 
 
+def python_kernel_beside_numba() -> Measured:
+    """Compare a kernel in Python with a parallel loop of numba over the same function."""
+    import numba
+
+    from ironbatch import kernel
+
+    def despike(x: Any, out: Any, threshold: float = 3.0) -> None:
+        last = x[0]
+        for i in range(len(x)):
+            if abs(x[i] - last) <= threshold:
+                last = x[i]
+            out[i] = last
+
+    one = numba.njit(despike)
+
+    @numba.njit(parallel=True)  # type: ignore[untyped-decorator]
+    def loop(x: Any, out: Any) -> None:
+        for item in numba.prange(x.shape[0]):
+            one(x[item], out[item], 3.0)
+
+    x = np.random.default_rng(0).normal(size=(256, 3072)).astype(np.float32)
+    target = np.empty_like(x)
+    numba.set_num_threads(2)
+    loop(x, target)
+    bound = kernel(despike).bind()
+    np.testing.assert_array_equal(bound.run_batch(x), target)
+    return compare(lambda: bound.run_batch(x), lambda: loop(x, target))
+
+
 def rows_of_numba() -> list[Row]:
-    """Give the row beside numba, if that is installed."""
+    """Give the rows beside numba, if that is installed."""
     if importlib.util.find_spec("numba") is None:
         return []
     return [
@@ -217,7 +246,16 @@ def rows_of_numba() -> list[Row]:
             "x",
             "numba prange in two threads",
             standardising_beside_numba,
-        )
+        ),
+        Row(
+            "kernels",
+            "a kernel in Python, 256 signals of 12 KB",
+            0.9,
+            "higher",
+            "x",
+            "the same function in numba prange, two threads",
+            python_kernel_beside_numba,
+        ),
     ]
 
 

@@ -94,6 +94,7 @@ def _parts(function: Any) -> _Parts:
         doc = function._pyfunc.__doc__
         signature = _c_signature(function._sig)
         return _Parts(signature, function.__name__, doc, function.address, 0)
+    callback: Any = function
     # A `LowLevelCallable` has a capsule with function, signature and data.
     capsule = tuple.__getitem__(function, 0)
     api = ctypes.pythonapi
@@ -102,10 +103,10 @@ def _parts(function: Any) -> _Parts:
         (api.PyCapsule_GetContext, (ctypes.py_object,)),
     ):
         call.restype, call.argtypes = ctypes.c_void_p, arguments
-    signature = function.signature
+    signature = callback.signature
     address = api.PyCapsule_GetPointer(capsule, signature.encode())
     data = api.PyCapsule_GetContext(capsule) or 0
-    name = getattr(function.function, "__name__", "")
+    name = getattr(callback.function, "__name__", "")
     return _Parts(signature, name, None, address, data)
 
 
