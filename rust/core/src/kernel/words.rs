@@ -18,7 +18,6 @@ const _: () = assert!(size_of::<ItemRng>() <= RANDOM_BYTES && align_of::<ItemRng
 
 /// A plan, whose first field is all that compiled code looks at; it points into the others.
 #[repr(C)]
-#[expect(dead_code, reason = "compiled code reads it, by address")]
 struct Prepared {
     first: *const u64,
     words: Vec<u64>,
