@@ -28,6 +28,8 @@ def test_it_looks_like_a_kernel():
     assert repr(bound) == f"<kernel {__name__}.despike bound to threshold=2.0>"
     assert str(inspect.signature(bound)) == "(x, /)"
     assert bound.n_outputs == 1
+    assert "despike" in despike._repr_html_()
+    assert "threshold" in bound._repr_html_()
 
 
 def test_it_pickles_as_module_and_name():

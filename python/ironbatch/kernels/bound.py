@@ -21,6 +21,7 @@ from ironbatch.kernels.columns import (
 )
 from ironbatch.kernels.kernel import Kernel
 from ironbatch.kernels.parameters import check_names, is_expression, per_item_values, plain
+from ironbatch.kernels.raised import raised
 from ironbatch.kernels.streams import Streams, streams_of, streams_of_batch, streams_of_places
 
 if TYPE_CHECKING:
@@ -357,7 +358,7 @@ class BoundKernel:
                 # All items are of one shape, so the first one is the lowest that is refused.
                 if not n:
                     raise
-                raise KernelFailure(0, error) from None
+                raise KernelFailure(0, raised(str(error)) or error) from None
             failure = self._plan.run(n, arrays, outputs, params, **options) if n else None
             made = [Dense.of(output, name) for output in outputs]
         else:
@@ -435,7 +436,7 @@ class BoundKernel:
             try:
                 specs.append(self._infer(tuple((array.dtype, array.shape) for array in row)))
             except (TypeError, ValueError) as error:
-                raise KernelFailure(position, error) from None
+                raise KernelFailure(position, raised(str(error)) or error) from None
         if not rows:
             return [assemble([], name=name) for _ in self.kernel.native.outputs], None
         layouts = [lay_out(output, name) for output in zip(*specs, strict=True)]
