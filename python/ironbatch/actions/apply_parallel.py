@@ -18,8 +18,7 @@ from ironbatch.actions.item_random import applied_items
 from ironbatch.actions.native import apply_kernel, fixed_kernel, fixed_values, streams_of_batch
 from ironbatch.actions.on_error import Settled, whole_failures
 from ironbatch.actions.policy import UNSET, Policy, given_settings, policy_of
-from ironbatch.kernels.pointers import as_kernel
-from ironbatch.targets.native import bound_kernel, is_native
+from ironbatch.targets.native import as_kernel, bound_kernel, is_native
 
 _Batch = TypeVar("_Batch")
 _OfItem: TypeAlias = Callable[Concatenate[_Batch, ...], Any]

@@ -13,9 +13,9 @@ from ironbatch._core import kernel_chain_result, run_kernel_chain
 from ironbatch.kernels.bound import BoundKernel, KernelFailure
 from ironbatch.kernels.columns import allocate, as_columns, as_components, error_of
 from ironbatch.kernels.kernel import Kernel
-from ironbatch.kernels.pointers import as_kernel
 from ironbatch.kernels.raised import raising
 from ironbatch.kernels.streams import Streams, streams_of_places
+from ironbatch.targets.native import as_kernel
 
 if TYPE_CHECKING:
     from ironbatch.components import Component

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import re
-import sys
 from typing import Any, NamedTuple
 
 from ironbatch._core import kernel_of_pointer
 from ironbatch.kernels.kernel import Kernel
 
-__all__ = ["as_kernel", "is_pointer", "kernel_of"]
+__all__ = ["kernel_of", "same_kernel"]
 
 _ACCEPTED = (
     "double (double)",
@@ -32,24 +31,11 @@ _known: dict[tuple[str, int, int], Kernel] = {}
 _MOST = 64
 
 
-def is_pointer(function: Any) -> bool:
-    """Whether something is a compiled function that a kernel can be made of."""
-    scipy, numba = sys.modules.get("scipy"), sys.modules.get("numba.core.ccallback")
-    # Neither is imported for this: who has such a function has imported its package.
-    if numba is not None and isinstance(function, numba.CFunc):
-        return True
-    if scipy is None or not isinstance(function, tuple):
-        return False
-    return isinstance(function, scipy.LowLevelCallable)
+def same_kernel(function: Any) -> Kernel:
+    """Return a kernel for a compiled function: for the same function the same kernel.
 
-
-def as_kernel(function: Any) -> Any:
-    """Return a kernel for a compiled function, and anything else as it is.
-
-    The same function gives the same kernel, which learns how long an item takes.
+    It learns how long an item takes.
     """
-    if not is_pointer(function):
-        return function
     parts = _parts(function)
     key = parts.signature, parts.address, parts.data
     kernel = _known.get(key)

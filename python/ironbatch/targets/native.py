@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,39 @@ if TYPE_CHECKING:
     from ironbatch.components import Component
     from ironbatch.kernels import BoundKernel
 
-__all__ = ["Drawing", "Native", "bound_kernel", "is_native", "run_kernel"]
+__all__ = [
+    "Drawing",
+    "Native",
+    "as_kernel",
+    "bound_kernel",
+    "is_native",
+    "is_pointer",
+    "run_kernel",
+]
+
+
+def is_pointer(function: Any) -> bool:
+    """Whether something is a compiled function that a kernel can be made of."""
+    scipy, numba = sys.modules.get("scipy"), sys.modules.get("numba.core.ccallback")
+    # Neither is imported for this: whoever has such a function has imported its package.
+    if numba is not None and isinstance(function, numba.CFunc):
+        return True
+    if scipy is None or not isinstance(function, tuple):
+        return False
+    return isinstance(function, scipy.LowLevelCallable)
+
+
+def as_kernel(function: Any) -> Any:
+    """Return a kernel for a function that is compiled already, and anything else as it is."""
+    if not is_pointer(function):
+        return function
+    from ironbatch.kernels.pointers import same_kernel
+
+    return same_kernel(function)
 
 
 def is_native(func: Any) -> bool:
     """Whether a function of one item is a kernel, bound or not, or one that is compiled already."""
-    from ironbatch.kernels.pointers import is_pointer
-
     return getattr(type(func), "runs_natively", False) is True or is_pointer(func)
 
 
@@ -40,7 +67,6 @@ def bound_kernel(func: Any, params: Mapping[str, Any], what: str = "target 'nati
         If `func` is no kernel, or already bound and there are parameters.
     """
     from ironbatch.kernels import BoundKernel, Kernel, KernelChain
-    from ironbatch.kernels.pointers import as_kernel
 
     if isinstance(func, Drawing):
         func = func.kernel

@@ -33,7 +33,8 @@ from ironbatch.kernels.jit.compiling import Options
 from ironbatch.kernels.jit.declaration import parameter_names
 from ironbatch.kernels.jit.function import FunctionKernel
 from ironbatch.kernels.kernel import Kernel
-from ironbatch.kernels.pointers import is_pointer, kernel_of
+from ironbatch.kernels.pointers import kernel_of
+from ironbatch.targets.native import is_pointer
 
 __all__ = ["FunctionKernel", "kernel"]
 

@@ -25,12 +25,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ironbatch.kernels.pointers import as_kernel
 from ironbatch.namedexpr import B, F, L, M, NamedExpression, W
 from ironbatch.pipeline.chain.known import class_after
 from ironbatch.pipeline.chain.step import Step
 from ironbatch.pipeline.run.joining import with_joins
-from ironbatch.targets.native import is_native
+from ironbatch.targets.native import as_kernel, is_native
 
 __all__ = ["NativeStep", "expressions_in", "groups", "native_step"]
 
