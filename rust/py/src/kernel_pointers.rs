@@ -1,10 +1,5 @@
 //! Kernels of functions that are compiled already, and what compiled kernels call.
 
-#![expect(
-    clippy::needless_pass_by_value,
-    reason = "arguments from Python are owned"
-)]
-
 use crate::error::to_python;
 use crate::kernels::NativeKernel;
 use ironbatch_core::kernel::{self, Pointer, RANDOM_BYTES};
