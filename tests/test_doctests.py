@@ -14,8 +14,8 @@ MODULES = ["ironbatch"] + [
     if not module.name.endswith("__main__")
 ]
 
-NEEDS = {"ironbatch.exchange.torch_data": "torch"}
-"""Modules that cannot be imported without a heavy package: they subclass what is there."""
+NEEDS = {"ironbatch.exchange.torch_data": "torch", "ironbatch.engines.frames": "distributed"}
+"""Modules that cannot be imported without a heavy package: they subclass or register."""
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -6,6 +6,8 @@ import gc
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -193,6 +195,20 @@ def test_classes_that_workers_cannot_import_travel_by_value(client):
     dataset = Dataset(8, Local, preloaded=np.arange(8))
     batches = dataset.p.double().gen_batch(4, engine=client)
     assert [batch.values.tolist() for batch in batches] == [[0, 2, 4, 6], [8, 10, 12, 14]]
+
+
+def test_a_script_may_import_engines_before_dask(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from ironbatch import Dataset\n"
+        "from ironbatch.engines import Dask\n"
+        "if __name__ == '__main__':\n"
+        "    from distributed import Client, LocalCluster\n"
+        "    with LocalCluster(1, dashboard_address=':0') as cluster, Client(cluster) as client:\n"
+        "        batches = Dataset(8).p.gen_batch(4, engine=Dask(client, patience=20))\n"
+        "        assert len(list(batches)) == 2\n"
+    )
+    subprocess.run([sys.executable, str(script)], check=True, timeout=120)
 
 
 @pytest.mark.parametrize("how", ["close", "drop", "error"])

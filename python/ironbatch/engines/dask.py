@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import sys
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import monotonic, sleep
@@ -81,7 +79,6 @@ class _DaskSession:
     """One run: a scattered plan, and a task for each range."""
 
     def __init__(self, client: Any, plan: SentPlan, patience: float) -> None:
-        _teach_dask()
         self._client = client
         self._plan: SentPlan | None = plan
         self._patience = patience
@@ -99,7 +96,7 @@ class _DaskSession:
             raise self._gone
         deadline = monotonic() + self._patience
         while True:
-            sending = _Sending(self._client, _Frames(self._plan))
+            sending = _Sending(self._client, self._plan)
             try:
                 return sending.wait(deadline)
             except Exception as error:
@@ -190,10 +187,12 @@ class _DaskSession:
 class _Sending:
     """A plan on its way: whoever stops waiting for it, with Ctrl-C, leaves nothing behind."""
 
-    def __init__(self, client: Any, frames: _Frames) -> None:
+    def __init__(self, client: Any, plan: SentPlan | None) -> None:
+        from ironbatch.engines.frames import Frames
+
         self._client = client
         self._key = f"ironbatch-plan-{uuid4().hex}"
-        self._frames = frames
+        self._frames = Frames(plan)
         self._wanted = True
         self._arrived: SimpleQueue[Any] = SimpleQueue()
 
@@ -249,9 +248,11 @@ async def _fetch(client: Any, future: Any, batches: BatchRange, done: SimpleQueu
     done.put((future, outcome))
 
 
-def _make(plan: _Frames, batches: BatchRange, key: str) -> _Frames:
+def _make(plan: Any, batches: BatchRange, key: str) -> Any:
     """Make batches, in a worker of Dask."""
     from distributed import get_worker
+
+    from ironbatch.engines.frames import Frames
 
     worker: Any = get_worker()
 
@@ -259,47 +260,7 @@ def _make(plan: _Frames, batches: BatchRange, key: str) -> _Frames:
         task = worker.state.tasks.get(key)
         return task is None or task.state == "cancelled"
 
-    return _Frames(plan.content.make(BatchRange(*batches), stopped))
-
-
-class _Frames:
-    """Travels with Dask as its pickle and the large arrays, none of which is copied.
-
-    Dask itself would have the arrays within the pickle, as its scheduler speaks an older protocol.
-    """
-
-    def __init__(self, content: Any) -> None:
-        self.content = content
-
-    def __sizeof__(self) -> int:
-        return object.__sizeof__(self) + int(self.content.nbytes)
-
-
-def _to_frames(frames: _Frames) -> tuple[dict[str, Any], list[Any]]:
-    parts: list[Any] = []
-    body = pickle.dumps(
-        frames.content, protocol=5, buffer_callback=lambda part: parts.append(part.raw())
-    )
-    return {}, [body, *parts]
-
-
-def _from_frames(header: dict[str, Any], frames: list[Any]) -> _Frames:
-    body, *parts = frames
-    return _Frames(pickle.loads(body, buffers=parts))
-
-
-def _teach_dask() -> None:
-    """Tell Dask how frames travel, in this process."""
-    import distributed.protocol
-
-    protocol: Any = distributed.protocol
-    protocol.dask_serialize.register(_Frames)(_to_frames)
-    protocol.dask_deserialize.register(_Frames)(_from_frames)
-
-
-if "distributed" in sys.modules:
-    # In workers, which have imported it: frames are there before anything else is.
-    _teach_dask()
+    return Frames(plan.content.make(BatchRange(*batches), stopped))
 
 
 register_engine("dask", Dask, client=("distributed", "Client"))

@@ -25,7 +25,7 @@ __all__ = ["Ranges", "checked_length"]
 LOOK = 0.2
 """Seconds between two looks at an engine that has nothing ready."""
 
-WORTH = 0.1
+WORTH = 0.2
 """Seconds of work that a range should be: long beside what an engine takes to pass it on."""
 
 LONGEST = 64

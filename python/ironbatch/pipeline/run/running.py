@@ -112,7 +112,7 @@ class Running(Resumable, Profiled, Declarations, Generic[BatchT]):
             that is 0. Without `prefetch` as many batches are under way as keep the workers busy.
         range_length : int, optional
             How many batches a worker of the engine is given at once; by default what takes about
-            0.1 s. Batches do not depend on it.
+            0.2 s. Batches do not depend on it.
         profile : bool, 2 or 'detailed'
             Measure where the time goes, see `report`, `trace`, `profile_info` and the attribute
             `profile`; with 2 or 'detailed' functions are timed too, by `cProfile`.
