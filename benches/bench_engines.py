@@ -61,22 +61,6 @@ def cost() -> Measured:
         return seconds(lambda: pipeline.run(4, engine=client), scale=1e3 / count, rounds=7)
 
 
-def rate() -> Measured:
-    """Give the seconds that a gigabyte of batches of 1 MB takes to come back."""
-    import numpy as np
-
-    class Images(ironbatch.Batch):
-        components = ("images",)
-
-    items = np.zeros((4096, 64, 64, 4), np.uint8)
-    pipeline = ironbatch.Dataset(len(items), Images, preloaded=items).p.do_nothing()
-    volume = 256 * 64 * items[0].nbytes / 1e9
-    with cluster() as client:
-        return seconds(
-            lambda: pipeline.run(64, n_iters=256, engine=client), scale=1 / volume, rounds=7
-        )
-
-
 ROWS = [
     Row(
         "engines",
@@ -88,5 +72,4 @@ ROWS = [
         speedup,
     ),
     Row("engines", "Dask, a batch that does nothing", 2, "lower", "ms", "-", cost),
-    Row("engines", "Dask, batches of 1 MB", 10, "lower", "s/GB", "-", rate),
 ]
