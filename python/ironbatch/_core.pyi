@@ -224,6 +224,8 @@ class NativeKernel:
     @property
     def varying(self) -> bool: ...
     @property
+    def growing(self) -> list[bool | None]: ...
+    @property
     def random(self) -> bool: ...
     @property
     def params(self) -> list[tuple[str, str, tuple[str, int] | None, bool, Any]]: ...
@@ -263,11 +265,14 @@ class NativePlan:
         inputs: Sequence[Sequence[_Array]],
         outputs: Sequence[Sequence[_Array]],
         params: Sequence[_Array],
+        allocate: Callable[[str, tuple[int, ...]], _Array],
         *,
         random: _Random | None = None,
         n_workers: int | None = None,
         timeout: float | None = None,
-    ) -> _Failure: ...
+    ) -> tuple[
+        _Failure, list[tuple[_Array, tuple[NDArray[np.int64], NDArray[np.int64]] | None]]
+    ]: ...
 
 def run_kernel_chain(
     links: Sequence[tuple[NativePlan, Sequence[_Array], _Random | None, NDArray[np.bool_] | None]],

@@ -1,8 +1,12 @@
-"""Format ``image``: pictures in files of their own, read and written by Pillow."""
+"""Format ``image``: pictures in files of their own.
+
+Most PNG and JPEG files are read natively (`ironbatch.formats.pictures`), others by Pillow, which
+writes all of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +15,7 @@ from ironbatch.errors import FormatError
 from ironbatch.formats.items import ItemFormat
 from ironbatch.formats.locations import item_paths
 from ironbatch.formats.native import DEFAULT_MAX_BYTES, is_size
+from ironbatch.formats.pictures import decode_file, decode_files
 from ironbatch.formats.registry import register_format
 
 if TYPE_CHECKING:
@@ -98,6 +103,10 @@ class Image(ItemFormat):
     ) -> dict[str | None, Any]:
         """Read components.
 
+        PNG and JPEG files are decoded natively, on all cores, where that gives what Pillow does,
+        see `ironbatch.kernels.decode_image`. Pillow reads what is left. The orientation that EXIF
+        tells of is not applied.
+
         Parameters
         ----------
         batch, src, components : as for `Format.load`
@@ -107,8 +116,8 @@ class Image(ItemFormat):
         suffix : str, optional
             How file names end.
         mode : str, optional
-            What Pillow converts images to: 'L' for grey, 'RGB', 'RGBA'. By default each has the
-            channels of its file; palettes become colours.
+            What images are converted to, by Pillow's names: 'L' for grey, 'RGB', 'RGBA'. By default
+            each has the channels of its file; palettes become colours.
         max_bytes : int
             Most memory for one image. What a file declares is looked at before any is taken.
         strict : bool
@@ -163,6 +172,13 @@ class Image(ItemFormat):
         """
         super().dump(batch, dst, components, suffix=_suffix(ext, suffix), fsync=fsync, **options)
 
+    def read_all(
+        self, paths: Sequence[str], ids: Sequence[Hashable], name: str, **options: Any
+    ) -> Any:
+        """Read a component: at once and natively if all files allow it."""
+        made = decode_files(paths, ids, name, **options)
+        return super().read_all(paths, ids, name, **options) if made is None else made
+
     def read(  # type: ignore[override]  # it names the options
         self,
         path: Path,
@@ -173,6 +189,10 @@ class Image(ItemFormat):
     ) -> Any:
         """Read one picture."""
         from ironbatch.images.pixels import as_array, pillow
+
+        made = decode_file(path, mode=mode, max_bytes=max_bytes, strict=strict)
+        if made is not None:
+            return made
 
         module = pillow("format 'image'")
         extensions = _extensions()

@@ -74,14 +74,20 @@ class ItemFormat(Format):
         """Read components; see `Format.load` and `ironbatch.formats.locations`."""
         ids = batch.index.indices.tolist()
         places = self.places(batch, src, components, suffix, "src")
+        return {
+            name: self.read_all(paths, ids, name or "data", **options)
+            for name, paths in places.items()
+        }
+
+    def read_all(
+        self, paths: Sequence[str], ids: Sequence[Hashable], name: str, **options: Any
+    ) -> Any:
+        """Read a component: one item after another, in threads, unless a format knows better."""
 
         def read(path: Path) -> Any:
             return self.read(path, **options)
 
-        return {
-            name: columns.assemble(read_items(read, paths, ids), name=name or "data", ids=ids)
-            for name, paths in places.items()
-        }
+        return columns.assemble(read_items(read, paths, ids), name=name, ids=ids)
 
     def dump(
         self,

@@ -15,6 +15,7 @@ from ironbatch.kernels.columns import (
     allocate,
     as_columns,
     as_components,
+    as_input,
     error_of,
     lay_out,
     usable,
@@ -148,7 +149,12 @@ class BoundKernel:
     @property
     def chains(self) -> bool:
         """Whether the kernel can take part in one pass over the items."""
-        return self.kernel.native.takes_ragged
+        return self.kernel.native.takes_ragged and not self.grows
+
+    @property
+    def grows(self) -> bool:
+        """Whether the length of a result is known only after the work."""
+        return any(kind is not None for kind in self.kernel.native.growing)
 
     def typed(self, kinds: Any) -> BoundKernel:
         """Give the kernel for types of inputs: itself, where one is for all types it takes."""
@@ -197,7 +203,7 @@ class BoundKernel:
 
         Returns
         -------
-        ndarray, or a tuple of them if the kernel has several outputs
+        ndarray or bytes, or a tuple of them if the kernel has several outputs
             A NumPy scalar stands for an array without axes.
 
         Raises
@@ -212,17 +218,24 @@ class BoundKernel:
         """
         self.check_call(rng)
         random = streams_of(rng, 1) if self.draws else None
-        arrays = [usable(np.asarray(value)) for value in inputs]
+        arrays = [as_input(value) for value in inputs]
         items = [array[np.newaxis] for array in arrays]
-        if self.kernel.native.varying:
+        native = self.kernel.native
+        if native.varying or self.grows:
             failure, made = self._plan.run_columns(1, items, [], allocate, random=random)
-            outputs = [array for array, _ in made]
+            if failure is not None:
+                raise error_of(failure)
+            outputs: Sequence[Component] = as_components(made, None, native.growing)
         else:
-            outputs = self._allocate([(array.dtype, array.shape) for array in arrays], 1)
-            failure = self._plan.run(1, items, outputs, [], random=random)
+            allocated = self._allocate([(array.dtype, array.shape) for array in arrays], 1)
+            failure = self._plan.run(1, items, allocated, [], random=random)
+            outputs = allocated
         if failure is not None:
             raise error_of(failure)
-        results = tuple(output[0] for output in outputs)
+        results = tuple(
+            output.view(np.ndarray)[0] if isinstance(output, np.ndarray) else output[0]
+            for output in outputs
+        )
         return results if len(results) > 1 else results[0]
 
     def check_call(self, rng: Any) -> None:
@@ -349,8 +362,10 @@ class BoundKernel:
         columns = self._columns(components) if n else None
         if columns is not None:
             failure, found = self._plan.run_columns(n, columns, params, allocate, **options)
-            made = as_components(found, name)
-        elif all(isinstance(one, np.ndarray) and one.dtype.kind != "O" for one in components):
+            made = as_components(found, name, self.kernel.native.growing)
+        elif not self.grows and all(
+            isinstance(one, np.ndarray) and one.dtype.kind != "O" for one in components
+        ):
             arrays = [usable(one.view(np.ndarray)) for one in components]  # type: ignore[union-attr]
             try:
                 outputs = self._allocate([(array.dtype, array.shape[1:]) for array in arrays], n)
@@ -413,10 +428,14 @@ class BoundKernel:
         looks_at_items = (
             bool(self._per_item)
             or native.varying
+            or self.grows
             or not all(isinstance(one, np.ndarray) for one in components)
         )
         if not looks_at_items or not native.takes_ragged:
             return None
+        if native.varying:
+            # Handed over one by one, items would not be looked into.
+            components = [_gathered(one) for one in components]
         return as_columns(components)
 
     def _run_each(
@@ -429,7 +448,8 @@ class BoundKernel:
         """Run on items of which each may have a shape of its own."""
         from ironbatch.components import assemble, items_of
 
-        columns = [[usable(np.asarray(item)) for item in items_of(one)] for one in components]
+        growing = self.kernel.native.growing
+        columns = [[as_input(item) for item in items_of(one)] for one in components]
         rows = list(map(list, zip(*columns, strict=True)))
         specs = []
         for position, row in enumerate(rows):
@@ -438,8 +458,26 @@ class BoundKernel:
             except (TypeError, ValueError) as error:
                 raise KernelFailure(position, raised(str(error)) or error) from None
         if not rows:
-            return [assemble([], name=name) for _ in self.kernel.native.outputs], None
-        layouts = [lay_out(output, name) for output in zip(*specs, strict=True)]
-        views = list(map(list, zip(*(views for views, _ in layouts), strict=True)))
-        failure = self._plan.run_each(rows, views, params, **options)
-        return [component for _, component in layouts], failure
+            return [assemble([], name=name) for _ in growing], None
+        layouts = [
+            lay_out(output, name)
+            for output, kind in zip(zip(*specs, strict=True), growing, strict=True)
+            if kind is None
+        ]
+        fixed = [views for views, _ in layouts]
+        views = [[of_output[item] for of_output in fixed] for item in range(len(rows))]
+        failure, found = self._plan.run_each(rows, views, params, allocate, **options)
+        if failure is not None:
+            return [], failure
+        grown = iter(as_components(found, name, [kind for kind in growing if kind is not None]))
+        laid_out = iter([component for _, component in layouts])
+        return [next(laid_out if kind is None else grown) for kind in growing], None
+
+
+def _gathered(component: Component) -> Component:
+    """Give items that are objects, but alike, as one column."""
+    from ironbatch.components import assemble
+
+    if not isinstance(component, np.ndarray) or component.dtype.kind != "O":
+        return component
+    return assemble(list(component))

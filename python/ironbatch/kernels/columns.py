@@ -18,6 +18,7 @@ __all__ = [
     "allocate",
     "as_columns",
     "as_components",
+    "as_input",
     "error_of",
     "lay_out",
     "usable",
@@ -38,14 +39,33 @@ def as_columns(components: Sequence[Component]) -> list[Any] | None:
     return None if any(column is None for column in columns) else columns
 
 
-def as_components(outputs: Sequence[tuple[NDArray[Any], Any]], name: str | None) -> list[Component]:
-    """Give what the compiled side has made as components."""
-    from ironbatch.components import Dense, Ragged
+def as_components(
+    outputs: Sequence[tuple[NDArray[Any], Any]],
+    name: str | None,
+    growing: Sequence[bool | None] = (),
+) -> list[Component]:
+    """Give what the compiled side has made as components.
 
-    return [
-        Dense.of(array, name) if lists is None else Ragged(array, *lists, name=name)
-        for array, lists in outputs
-    ]
+    Parameters
+    ----------
+    outputs : sequence
+        For each output an array, and offsets and shapes if it is ragged.
+    name : str or None
+        The components' name.
+    growing : sequence, optional
+        For each output whether it grows, and if so, whether it is bytes: `NativeKernel.growing`.
+    """
+    from ironbatch.components import Bytes, Dense, Ragged
+
+    made: list[Component] = []
+    for number, (array, lists) in enumerate(outputs):
+        if lists is None:
+            made.append(Dense.of(array, name))
+        elif number < len(growing) and growing[number]:
+            made.append(Bytes(array, lists[0], name=name))
+        else:
+            made.append(Ragged(array, *lists, name=name))
+    return made
 
 
 def allocate(dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -68,6 +88,13 @@ def _column(component: Component) -> Any:
         offsets = component.offsets
         return component.data, offsets, np.diff(offsets)[:, np.newaxis]
     return None
+
+
+def as_input(item: Any) -> NDArray[Any]:
+    """Give an item as an array that a kernel can read: bytes are numbers of one byte."""
+    if isinstance(item, bytes | bytearray | memoryview):
+        return np.frombuffer(item, dtype=np.uint8)
+    return usable(np.asarray(item))
 
 
 def usable(array: NDArray[Any]) -> NDArray[Any]:

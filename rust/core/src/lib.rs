@@ -11,6 +11,7 @@ pub mod kernel;
 pub mod kernels;
 pub mod memory;
 pub mod order;
+pub mod pictures;
 mod pointers;
 pub mod random;
 

@@ -4,7 +4,9 @@ use crate::signature::{Argument, Operand, Parameter, Pass, Rank, Signature};
 use crate::statics::{operands, params};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::{Attribute, Error, Expr, ExprLit, Lit, Meta, Result, Type};
+use syn::{
+    Attribute, Error, Expr, ExprLit, GenericParam, Generics, Ident, Lit, Meta, Result, Type,
+};
 
 pub fn expand(signature: &Signature) -> Result<TokenStream> {
     let function = &signature.function;
@@ -208,13 +210,8 @@ fn infer_items(signature: &Signature) -> TokenStream {
     let (typed, outputs) = match &signature.options.shapes {
         None => (quote!(), quote!(kernel_specs(inputs, plan))),
         Some(path) => {
-            let (generics, _, bounds) = signature.function.sig.generics.split_for_impl();
-            let variables: Vec<_> = signature
-                .options
-                .types
-                .iter()
-                .map(|(name, _)| name)
-                .collect();
+            let (generics, variables) = generics_of_inputs(signature);
+            let (generics, _, bounds) = generics.split_for_impl();
             let turbofish = if variables.is_empty() {
                 quote!()
             } else {
@@ -224,7 +221,8 @@ fn infer_items(signature: &Signature) -> TokenStream {
                 let (element, axes) = (&input.element, dimension(input.rank));
                 quote!(sdk::operand::Input::<#element, #axes>::new(&call.input(#number))?.at(item))
             });
-            let dispatch = dispatch(signature, &quote!(kernel_shapes), &quote!(call, item, plan));
+            let arguments = quote!(call, item, plan);
+            let dispatch = dispatch(signature, &quote!(kernel_shapes), &arguments, &variables);
             (
                 quote! {
                     fn kernel_shapes #generics (
@@ -258,9 +256,31 @@ fn infer_items(signature: &Signature) -> TokenStream {
     }
 }
 
+/// Type parameters that inputs have: what looks into items knows no others.
+fn generics_of_inputs(signature: &Signature) -> (Generics, Vec<&Ident>) {
+    let mut generics = signature.function.sig.generics.clone();
+    let variables: Vec<_> = (1..)
+        .zip(&signature.options.types)
+        .filter(|(number, _)| {
+            let mut inputs = signature.inputs.iter();
+            inputs.any(|input| signature.type_variable(&input.element) == Some(*number))
+        })
+        .map(|(_, (name, _))| name)
+        .collect();
+    generics.params = generics
+        .params
+        .into_iter()
+        .filter(|parameter| match parameter {
+            GenericParam::Type(parameter) => variables.contains(&&parameter.ident),
+            _ => true,
+        })
+        .collect();
+    (generics, variables)
+}
+
 /// The spec of an output that is shaped like the first input.
 fn same_shape(signature: &Signature, output: &Operand) -> Result<TokenStream> {
-    if output.rank != signature.inputs[0].rank {
+    if output.growing.is_none() && output.rank != signature.inputs[0].rank {
         return Err(Error::new_spanned(
             &output.name,
             "not the number of axes of the first input: say its shape with `infer = function`",
@@ -285,7 +305,12 @@ fn same_shape(signature: &Signature, output: &Operand) -> Result<TokenStream> {
             quote!(inputs[#bound].dtype)
         }
     };
-    Ok(quote!(sdk::Spec { dtype: #dtype, shape: inputs[0].shape.clone() }))
+    let shape = if output.growing.is_some() {
+        quote!(::std::vec![-1])
+    } else {
+        quote!(inputs[0].shape.clone())
+    };
+    Ok(quote!(sdk::Spec { dtype: #dtype, shape: #shape }))
 }
 
 fn dimension(rank: Rank) -> TokenStream {
@@ -322,14 +347,26 @@ fn run(signature: &Signature) -> TokenStream {
         }
         Argument::Output(number) => {
             let output = format_ident!("output_{number}");
-            quote!(#output.at(item))
+            if signature.outputs[*number].growing.is_some() {
+                quote!(&mut #output.begin())
+            } else {
+                quote!(#output.at(item))
+            }
         }
         Argument::Param(number) => pass(&signature.params[*number], *number),
         Argument::State => quote!(&mut *state),
         Argument::Item => quote!(sdk::Item::new(call, item)),
         Argument::Rng => quote!(&mut streams.of(item)),
     });
-    let dispatch = dispatch(signature, &quote!(kernel_typed), &quote!(call));
+    let ended = signature
+        .outputs
+        .iter()
+        .enumerate()
+        .map(|(number, output)| {
+            let items = format_ident!("output_{number}");
+            output.growing.map(|_| quote!(#items.end(item);))
+        });
+    let dispatch = dispatch(signature, &quote!(kernel_typed), &quote!(call), &variables);
     quote! {
         fn kernel_typed #generics (call: &call::Call) -> ::core::result::Result<(), call::Stop> #bounds {
             unsafe {
@@ -337,7 +374,9 @@ fn run(signature: &Signature) -> TokenStream {
                 #setup
                 call.each(|item| {
                     #own
-                    sdk::Outcome::into_result(super::#name #turbofish (#(#arguments),*))
+                    sdk::Outcome::into_result(super::#name #turbofish (#(#arguments),*))?;
+                    #(#ended)*
+                    Ok(())
                 })
             }
         }
@@ -371,8 +410,12 @@ fn setup(signature: &Signature) -> TokenStream {
             &output.element,
             dimension(output.rank),
         );
-        setup.extend(quote! {
-            let #variable = sdk::operand::Output::<#element, #axes>::new(&call.output(#number))?;
+        setup.extend(if output.growing.is_some() {
+            quote!(let mut #variable = sdk::growing::Items::<#element>::new(call, #number)?;)
+        } else {
+            quote! {
+                let #variable = sdk::operand::Output::<#element, #axes>::new(&call.output(#number))?;
+            }
         });
     }
     for number in 0..signature.params.len() {
@@ -417,29 +460,33 @@ fn own_values(signature: &Signature) -> TokenStream {
     quote!(#(#values)*)
 }
 
-/// Call a generic function with the types that the operands have.
-fn dispatch(signature: &Signature, function: &TokenStream, arguments: &TokenStream) -> TokenStream {
-    if signature.options.types.is_empty() {
+/// Call a function that is generic in some of the variables with the types that operands have.
+fn dispatch(
+    signature: &Signature,
+    function: &TokenStream,
+    arguments: &TokenStream,
+    variables: &[&Ident],
+) -> TokenStream {
+    if variables.is_empty() {
         return quote!(#function(#arguments));
     }
-    let bound = signature
-        .options
-        .types
-        .iter()
-        .enumerate()
-        .map(|(number, _)| {
-            let is_bound =
-                |operand: &Operand| signature.type_variable(&operand.element) == Some(number + 1);
-            if let Some(input) = signature.inputs.iter().position(is_bound) {
-                quote!(call.input(#input).dtype)
-            } else if let Some(output) = signature.outputs.iter().position(is_bound) {
-                quote!(call.output(#output).dtype)
-            } else {
-                quote!(compile_error!("a type parameter that no operand has"))
-            }
-        });
+    let types = || {
+        let types = signature.options.types.iter().enumerate();
+        types.filter(|(_, (name, _))| variables.contains(&name))
+    };
+    let bound = types().map(|(number, _)| {
+        let is_bound =
+            |operand: &Operand| signature.type_variable(&operand.element) == Some(number + 1);
+        if let Some(input) = signature.inputs.iter().position(is_bound) {
+            quote!(call.input(#input).dtype)
+        } else if let Some(output) = signature.outputs.iter().position(is_bound) {
+            quote!(call.output(#output).dtype)
+        } else {
+            quote!(compile_error!("a type parameter that no operand has"))
+        }
+    });
     let mut combinations: Vec<Vec<&Type>> = vec![Vec::new()];
-    for (_, types) in &signature.options.types {
+    for (_, (_, types)) in types() {
         combinations = combinations
             .iter()
             .flat_map(|chosen| {

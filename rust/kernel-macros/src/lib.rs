@@ -15,6 +15,7 @@ use proc_macro::TokenStream;
 /// |---|---|
 /// | `ArrayView0<T>` ... `ArrayView6<T>`, `ArrayViewD<T>` | an input |
 /// | `ArrayViewMut0<T>` ... `ArrayViewMutD<T>` | an output |
+/// | `&mut Growing<T>` | an output of one axis whose length is known only after the work |
 /// | `f64 f32 i64 ... bool Dtype`, `&str`, `&[f64]`, `&[i64]`, `&Value`, `&Array1<T>` ... `&ArrayD<T>`, `Option` of them | a parameter |
 /// | `&mut S` with `S: Default + Send` | state that a worker keeps between items |
 /// | `&mut ItemRng` | the item's own random stream |
@@ -24,18 +25,19 @@ use proc_macro::TokenStream;
 /// sequences of numbers may be given per item.
 ///
 /// `#[default(...)]` before a parameter gives its default; one of type `Option` may always be left
-/// out. Doc comments become the docstring. A function returns nothing or
+/// out. `#[bytes]` before a `&mut Growing<u8>` says that it is no array of numbers but, say, a
+/// compressed file: items are `bytes` in Python, otherwise arrays. Doc comments become the docstring. A function returns nothing or
 /// `ironbatch_kernel::Result<()>`.
 ///
 /// The attribute takes:
 ///
 /// - `T = [u8, f32]`: the types that a type parameter stands for;
 /// - `infer = path`: `fn(&[Spec], &name::Plan) -> Result<Vec<Spec>>`, dtypes and shapes of the
-///   outputs. Without it an output has the shape of the first input;
+///   outputs, `[-1]` for one that grows. Without it an output has the shape of the first input;
 ///   Where shapes or parameters differ from item to item, it is asked for each of them, with the
 ///   item's shapes and parameters;
-/// - `shapes = path`: `fn(inputs..., &name::Plan) -> Result<Vec<Spec>>`, generic as the kernel: the
-///   outputs of an item where they depend on what is in it;
+/// - `shapes = path`: `fn(inputs..., &name::Plan) -> Result<Vec<Spec>>`, generic in the types of
+///   inputs: the outputs of an item where they depend on what is in it;
 /// - `check = path`: `fn(&name::Plan) -> Result<()>`, looks at the constant parameters once. A
 ///   number that comes per item is NaN or 0 there, a sequence empty, an `Option` is `None`;
 /// - `elementwise`: each element is treated by itself;

@@ -72,6 +72,15 @@ pub struct Operand {
     pub name: Ident,
     pub element: Type,
     pub rank: Rank,
+    /// Whether its length is known only after the work, and if so, whether it is bytes.
+    pub growing: Option<Content>,
+}
+
+/// What a growing output holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    Numbers,
+    Bytes,
 }
 
 /// How a parameter is handed to the function.
@@ -148,7 +157,17 @@ impl Signature {
         if signature.inputs.is_empty() || signature.outputs.is_empty() {
             return Err(Error::new(
                 name,
-                "a kernel has at least one `ArrayView...` and one `ArrayViewMut...` argument",
+                "a kernel has at least one `ArrayView...` and one `ArrayViewMut...` or `&mut Growing<...>`",
+            ));
+        }
+        let grows = signature
+            .outputs
+            .iter()
+            .any(|output| output.growing.is_some());
+        if signature.options.elementwise && grows {
+            return Err(Error::new(
+                name,
+                "an `elementwise` kernel gives as many elements as it takes: no `Growing`",
             ));
         }
         Ok(signature)
@@ -174,9 +193,31 @@ impl Signature {
                 default = Some(attribute.parse_args::<Expr>()?);
             }
         }
+        let is_bytes = typed.attrs.iter().any(|one| one.path().is_ident("bytes"));
         typed
             .attrs
-            .retain(|attribute| !attribute.path().is_ident("default"));
+            .retain(|one| !one.path().is_ident("default") && !one.path().is_ident("bytes"));
+        if let Some(element) = growing(&typed.ty)? {
+            self.arguments.push(Argument::Output(self.outputs.len()));
+            let content = match &element {
+                _ if !is_bytes => Content::Numbers,
+                Type::Path(path) if path.path.is_ident("u8") => Content::Bytes,
+                _ => return Err(Error::new_spanned(element, "`bytes` are of type `u8`")),
+            };
+            self.outputs.push(Operand {
+                name,
+                element,
+                rank: Rank::Fixed(1),
+                growing: Some(content),
+            });
+            return Ok(());
+        }
+        if is_bytes {
+            return Err(Error::new_spanned(
+                name,
+                "only `&mut Growing<u8>` is `bytes`",
+            ));
+        }
         if let Some((element, rank, is_output)) = view(&typed.ty)? {
             if let Some(default) = default {
                 return Err(Error::new_spanned(default, "only parameters have defaults"));
@@ -191,6 +232,7 @@ impl Signature {
                 name,
                 element,
                 rank,
+                growing: None,
             });
             self.arguments.push(if is_output {
                 Argument::Output(number)
@@ -323,6 +365,26 @@ fn type_arguments(segment: &PathSegment) -> Vec<&Type> {
             })
             .collect(),
         _ => Vec::new(),
+    }
+}
+
+/// Element type, if the type is `&mut Growing<T>`.
+fn growing(of: &Type) -> Result<Option<Type>> {
+    let Type::Reference(reference) = of else {
+        return Ok(None);
+    };
+    let Some(segment) = last_segment(&reference.elem) else {
+        return Ok(None);
+    };
+    if segment.ident != "Growing" {
+        return Ok(None);
+    }
+    match type_arguments(segment).first() {
+        Some(element) if reference.mutability.is_some() => Ok(Some((*element).clone())),
+        _ => Err(Error::new_spanned(
+            of,
+            "an output that grows is `&mut Growing<u8>`, with the type of its elements",
+        )),
     }
 }
 

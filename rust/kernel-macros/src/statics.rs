@@ -1,6 +1,6 @@
 //! The static tables: what a kernel's operands and parameters are.
 
-use crate::signature::{Operand, Rank, Signature};
+use crate::signature::{Content, Operand, Rank, Signature};
 use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
 use syn::{Error, Expr, ExprUnary, Lit, Result, Type, UnOp};
@@ -28,13 +28,18 @@ pub fn operands(
             Rank::Fixed(rank) => (quote!(#rank), quote!(#rank)),
             Rank::Any => (quote!(0), quote!(abi::MAX_RANK as u32)),
         };
+        let kinds = match operand.growing {
+            None => quote!(abi::DENSE | abi::RAGGED),
+            Some(Content::Numbers) => quote!(abi::GROWING),
+            Some(Content::Bytes) => quote!(abi::GROWING | abi::BYTES),
+        };
         statics.extend(quote! {
             static #constant: abi::Static<abi::OperandInfo> = abi::Static(abi::OperandInfo {
                 struct_size: ::core::mem::size_of::<abi::OperandInfo>(),
                 name: abi::Text::new(#name),
                 dtypes: #(<#types as sdk::Element>::DTYPE.bit())|*,
                 type_variable: #variable,
-                kinds: abi::DENSE | abi::RAGGED,
+                kinds: #kinds,
                 min_rank: #lowest,
                 max_rank: #highest,
             });

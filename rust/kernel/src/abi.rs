@@ -17,7 +17,7 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"IRONBTCH");
 /// Tables of another major version are refused.
 pub const MAJOR: u32 = 0;
 /// Minor version of this crate; any other one is accepted.
-pub const MINOR: u32 = 2;
+pub const MINOR: u32 = 3;
 /// Name of the function, of type [`GetTable`], that a library exports.
 pub const SYMBOL: &str = "ironbatch_kernel_table";
 /// Name of the capsule that a Python object's `__kernel_table__()` returns.
@@ -116,7 +116,7 @@ pub struct KernelInfo {
     pub drop_plan: Option<unsafe extern "C" fn(*mut c_void)>,
     /// Dtypes and shapes of outputs from those of inputs: `(plan, inputs, outputs, message)`.
     ///
-    /// -1 as a length means that it varies from item to item.
+    /// -1 as a length means that it varies from item to item; it is that of a growing output.
     pub infer: Option<
         unsafe extern "C" fn(
             *const c_void,
@@ -147,6 +147,11 @@ pub struct KernelInfo {
 pub const DENSE: u32 = 1;
 /// The operand may be ragged.
 pub const RAGGED: u32 = 2;
+/// An output of one axis whose length is known only after the work; no other kind goes with it than
+/// [`BYTES`]. Since 0.3.
+pub const GROWING: u32 = 4;
+/// A growing output of bytes that are not numbers, such as a compressed file. Since 0.3.
+pub const BYTES: u32 = 8;
 
 /// What an input or output may be.
 #[repr(C)]
@@ -160,7 +165,7 @@ pub struct OperandInfo {
     pub dtypes: u64,
     /// Operands with the same number, if not 0, have the same dtype.
     pub type_variable: u32,
-    /// Sum of [`DENSE`] and [`RAGGED`].
+    /// Sum of [`DENSE`], [`RAGGED`], [`GROWING`] and [`BYTES`].
     pub kinds: u32,
     /// Lowest number of axes of an item.
     pub min_rank: u32,
@@ -195,7 +200,7 @@ pub const PAST_CACHES: u32 = 1;
 pub struct Operand {
     /// Size of this struct as its writer knows it.
     pub struct_size: usize,
-    /// [`DENSE`] or [`RAGGED`].
+    /// [`DENSE`], [`RAGGED`] or [`GROWING`]; the last has nothing but a dtype and one axis.
     pub kind: u32,
     /// Code of the dtype.
     pub dtype: u32,
@@ -215,6 +220,27 @@ pub struct Operand {
     pub offsets: *const i64,
     /// Ragged: (items x rank) lengths.
     pub shapes: *const i64,
+}
+
+/// What a range of items of a growing output is written to, end to end. Since 0.3.
+///
+/// The memory is the host's from beginning to end: a kernel asks for room and writes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Growing {
+    /// Size of this struct as the host knows it.
+    pub struct_size: usize,
+    /// First element of the range's first item, aligned for any dtype.
+    pub data: *mut u8,
+    /// Elements that have been written.
+    pub length: usize,
+    /// Elements that there is room for.
+    pub capacity: usize,
+    /// For each item of the range how many elements have been written when it is done.
+    pub ends: *mut u64,
+    /// Make room for so many elements in all: `(growing, capacity)`. What has been written stays;
+    /// `data` and `capacity` change. [`FAILED`] means that there is no memory.
+    pub reserve: Option<unsafe extern "C" fn(*mut Growing, usize) -> i32>,
 }
 
 /// Types of parameters and of values given for them.
@@ -378,6 +404,8 @@ pub struct RunCall {
     pub message: *mut Message,
     /// Services of the host.
     pub host: *const Host,
+    /// For each output what it grows in, or null if it does not grow; null if none does. Since 0.3.
+    pub growing: *const *mut Growing,
 }
 
 macro_rules! assert_layout {
@@ -406,8 +434,9 @@ assert_layout! {
     Message: 40, item 8, data 16, capacity 24, length 32;
     Random: 56, key 8, operation 24, origins 32, epochs 40, operations 48, blocks 56;
     Host: 24, minor 8, parallel_for 16;
-    RunCall: 96, plan 8, state 16, start 24, end 32, inputs 40, outputs 48, params 56, cancel 64,
-        random 72, message 80, host 88;
+    RunCall: 104, plan 8, state 16, start 24, end 32, inputs 40, outputs 48, params 56, cancel 64,
+        random 72, message 80, host 88, growing 96;
+    Growing: 48, data 8, length 16, capacity 24, ends 32, reserve 40;
 }
 
 /// Sizes of the structs in version 0.1, below which a table is refused.

@@ -84,6 +84,16 @@ impl Call {
         unsafe { copy(*self.raw.outputs.add(number)) }
     }
 
+    /// What output number `number` grows in, and the first item that is written to it.
+    pub(crate) fn growing(&self, number: usize) -> Option<(*mut abi::Growing, usize)> {
+        if self.raw.growing.is_null() {
+            return None;
+        }
+        // SAFETY: the host gives a pointer, maybe null, for each output of the kernel.
+        let growing = unsafe { *self.raw.growing.add(number) };
+        (!growing.is_null()).then_some((growing, self.raw.start))
+    }
+
     /// Values per item of parameter `number`, if it is not constant.
     pub fn param(&self, number: usize) -> Option<Operand> {
         if self.raw.params.is_null() {

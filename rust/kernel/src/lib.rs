@@ -31,6 +31,8 @@ mod array;
 pub mod call;
 mod dtype;
 mod error;
+#[doc(hidden)]
+pub mod growing;
 #[cfg(doctest)]
 mod misuse;
 #[doc(hidden)]
@@ -44,6 +46,7 @@ pub use array::{ArrayElement, ArrayValue};
 pub use call::{Item, RandomPlace, Spec};
 pub use dtype::{Dtype, Element};
 pub use error::{Error, Outcome, Result};
+pub use growing::Growing;
 pub use ironbatch_kernel_macros::kernel;
 pub use ndarray;
 pub use param::{Param, Value};

@@ -105,6 +105,27 @@
 //! fn bad(x: ArrayView1<f32>, mut out: ArrayViewMut1<f32>) { x[0] = 1.0; }
 //! # fn main() {}
 //! ```
+//! A growing output that is not mutable:
+//! ```compile_fail
+//! # use ironbatch_kernel::{Growing, kernel}; use ndarray::*;
+//! #[kernel]
+//! fn bad(x: ArrayView1<f32>, out: &Growing<u8>) {}
+//! # fn main() {}
+//! ```
+//! Bytes of another type:
+//! ```compile_fail
+//! # use ironbatch_kernel::{Growing, kernel}; use ndarray::*;
+//! #[kernel]
+//! fn bad(x: ArrayView1<f32>, #[bytes] out: &mut Growing<f32>) {}
+//! # fn main() {}
+//! ```
+//! An output of as many elements as the input, which grows:
+//! ```compile_fail
+//! # use ironbatch_kernel::{Growing, kernel}; use ndarray::*;
+//! #[kernel(elementwise)]
+//! fn bad(x: ArrayView1<f32>, out: &mut Growing<f32>) {}
+//! # fn main() {}
+//! ```
 //! An option that does not exist:
 //! ```compile_fail
 //! # use ironbatch_kernel::kernel; use ndarray::*;
@@ -112,9 +133,11 @@
 //! fn bad(x: ArrayView1<f32>, out: ArrayViewMut1<f32>) {}
 //! # fn main() {}
 //! ```
-//! The same function without the mistake compiles:
+//! The same functions without the mistakes compile:
 //! ```
-//! # use ironbatch_kernel::kernel; use ndarray::*;
+//! # use ironbatch_kernel::{Growing, kernel}; use ndarray::*;
+//! #[kernel]
+//! fn grows(x: ArrayView1<f32>, out: &mut Growing<f32>, #[bytes] text: &mut Growing<u8>) {}
 //! #[kernel]
 //! fn good(x: ArrayView1<f32>, out: ArrayViewMut1<f32>, #[default(1.0)] factor: f64) {}
 //! # fn main() {}

@@ -52,9 +52,9 @@ pub fn run_kernel_chain<'py>(
             let found = match executor::run(py, || Ok(chain.layouts()))? {
                 Ok(found) => found,
                 Err(error) => {
-                    return told(Err(error))
+                    return told(Err::<(), _>(error))
                         .map_err(to_python)
-                        .map(|failure| (failure, vec![]));
+                        .map(|(failure, _)| (failure, vec![]));
                 }
             };
             let Some(last) = found.last() else {
@@ -62,7 +62,7 @@ pub fn run_kernel_chain<'py>(
             };
             let array = allocate_output(py, last, n_items, allocate)?;
             let output = first.output(&array, last)?;
-            let failure = failure(executor::run(py, || Ok(told(chain.run(&found, output)))))?;
+            let (failure, _) = failure(executor::run(py, || Ok(told(chain.run(&found, output)))))?;
             Ok((failure, vec![(array, lists_of(py, last, n_items)?)]))
         },
     )
@@ -91,11 +91,12 @@ pub fn kernel_chain_result<'py>(
                 found.last().map(|layout| match layout {
                     Layout::Same(spec) => (spec.dtype.name(), spec.shape.len()),
                     Layout::Varying(dtype, ragged) => (dtype.name(), ragged.rank()),
+                    Layout::Growing(dtype) => (dtype.name(), 1),
                 }),
             )),
-            Err(error) => told(Err(error))
+            Err(error) => told(Err::<(), _>(error))
                 .map_err(to_python)
-                .map(|failure| (failure, None)),
+                .map(|(failure, _)| (failure, None)),
         },
     )
 }

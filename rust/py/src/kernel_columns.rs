@@ -1,7 +1,9 @@
 //! Columns that kernels read and write.
 
 use crate::error::to_python;
-use ironbatch_core::kernel::{Layout, RaggedLayout};
+use crate::executor;
+use crate::kernel_plan::NativePlan;
+use ironbatch_core::kernel::{Dtype, Grown, Layout, RaggedLayout};
 use numpy::{
     PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArray,
     PyUntypedArrayMethods,
@@ -50,23 +52,47 @@ pub(crate) fn allocate_output<'py>(
     n_items: usize,
     allocate: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyUntypedArray>> {
-    let (dtype, shape) = match layout {
+    let shape = match layout {
         Layout::Same(spec) => {
             let lengths = spec.shape.iter().map(|&length| length as usize);
-            (
-                spec.dtype,
-                std::iter::once(n_items).chain(lengths).collect(),
-            )
+            std::iter::once(n_items).chain(lengths).collect()
         }
-        Layout::Varying(dtype, ragged) => (
-            *dtype,
-            vec![ragged.offsets().last().map_or(0, |&end| end as usize)],
-        ),
+        Layout::Varying(_, ragged) => {
+            vec![ragged.offsets().last().map_or(0, |&end| end as usize)]
+        }
+        Layout::Growing(_) => vec![0],
     };
+    allocated(py, layout.dtype(), shape, allocate)
+}
+
+fn allocated<'py>(
+    py: Python<'py>,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    allocate: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyUntypedArray>> {
     let shape = PyTuple::new(py, shape)?;
     Ok(allocate
         .call1((dtype.name(), shape))?
         .cast_into::<PyUntypedArray>()?)
+}
+
+/// Put an output that has grown into a ragged column.
+pub(crate) fn collected<'py>(
+    py: Python<'py>,
+    plan: &NativePlan,
+    grown: Grown,
+    allocate: &Bound<'py, PyAny>,
+) -> PyResult<OutputTuple<'py>> {
+    let offsets = grown.offsets();
+    let total = offsets.last().map_or(0, |&end| end as usize);
+    let array = allocated(py, grown.dtype(), vec![total], allocate)?;
+    let target = plan.memory_of(&array, true, 0)?;
+    executor::run(py, move || grown.write_to(&target))?;
+    let lengths: Vec<_> = offsets.windows(2).map(|ends| ends[1] - ends[0]).collect();
+    let n_items = lengths.len();
+    let shapes = PyArray1::from_vec(py, lengths).reshape([n_items, 1])?;
+    Ok((array, Some((PyArray1::from_vec(py, offsets), shapes))))
 }
 
 /// Offsets and shapes of an output, if it is ragged.
@@ -76,7 +102,7 @@ pub(crate) fn lists_of<'py>(
     n_items: usize,
 ) -> PyResult<Lists<'py>> {
     Ok(match layout {
-        Layout::Same(_) => None,
+        Layout::Same(_) | Layout::Growing(_) => None,
         Layout::Varying(_, ragged) => Some((
             PyArray1::from_slice(py, ragged.offsets()),
             PyArray1::from_slice(py, ragged.shapes()).reshape([n_items, ragged.rank()])?,

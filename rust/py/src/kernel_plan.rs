@@ -7,7 +7,7 @@
 
 use crate::error::to_python;
 use crate::executor;
-use crate::kernel_columns::{Column, OutputTuple, allocate_output, lists_of};
+use crate::kernel_columns::{Column, OutputTuple, allocate_output, collected, lists_of};
 use crate::kernel_values::known_dtype;
 use ironbatch_core::Error;
 use ironbatch_core::kernel::{
@@ -91,7 +91,8 @@ impl NativePlan {
             random,
             limits: limits(n_workers, timeout),
         };
-        failure(executor::run(py, || Ok(told(self.0.run(&request)))))
+        let (failure, _) = failure(executor::run(py, || Ok(told(self.0.run(&request)))))?;
+        Ok(failure)
     }
 
     /// Run on columns, dense (an array) or ragged (values, offsets, shapes).
@@ -141,17 +142,20 @@ impl NativePlan {
         let found = match found {
             Ok(found) => found,
             Err(error) => {
-                return told(Err(error))
+                return told(Err::<(), _>(error))
                     .map_err(to_python)
-                    .map(|failure| (failure, vec![]));
+                    .map(|(failure, _)| (failure, vec![]));
             }
         };
-        let arrays = found
-            .iter()
+        let fixed = || {
+            found
+                .iter()
+                .filter(|layout| !matches!(layout, Layout::Growing(_)))
+        };
+        let arrays = fixed()
             .map(|layout| allocate_output(py, layout, n_items, allocate))
             .collect::<PyResult<Vec<_>>>()?;
-        let outputs = found
-            .iter()
+        let outputs = fixed()
             .zip(&arrays)
             .map(|(layout, array)| self.output(array, layout))
             .collect::<PyResult<Vec<_>>>()?;
@@ -159,30 +163,43 @@ impl NativePlan {
             outputs: &outputs,
             ..request
         };
-        let failure = failure(executor::run(py, || {
+        let (failure, grown) = failure(executor::run(py, || {
             Ok(told(self.0.run_laid_out(&request, &found)))
         }))?;
-        let made = found
-            .iter()
-            .zip(arrays)
-            .map(|(layout, array)| Ok((array, lists_of(py, layout, n_items)?)));
+        if failure.is_some() {
+            return Ok((failure, vec![]));
+        }
+        let (mut arrays, mut grown) = (arrays.into_iter(), grown.unwrap_or_default().into_iter());
+        let made = found.iter().filter_map(|layout| match layout {
+            Layout::Growing(_) => grown
+                .next()
+                .map(|grown| collected(py, self, grown, allocate)),
+            _ => arrays
+                .next()
+                .map(|array| Ok((array, lists_of(py, layout, n_items)?))),
+        });
         let made = made.collect::<PyResult<Vec<_>>>()?;
         Ok((failure, made))
     }
 
     /// Run on items of different shapes: the arrays of each item; values per item of parameters.
-    #[pyo3(signature = (inputs, outputs, params, *, random=None, n_workers=None, timeout=None))]
+    ///
+    /// `outputs` leaves out those that grow. Gives the failing item, if any, and what has grown.
+    #[pyo3(signature = (
+        inputs, outputs, params, allocate, *, random=None, n_workers=None, timeout=None
+    ))]
     #[expect(clippy::too_many_arguments, reason = "called by keyword")]
-    fn run_each(
+    fn run_each<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         inputs: Vec<Arrays<'_>>,
         outputs: Vec<Arrays<'_>>,
         params: Arrays<'_>,
+        allocate: &Bound<'py, PyAny>,
         random: Option<RandomTuple<'_>>,
         n_workers: Option<usize>,
         timeout: Option<f64>,
-    ) -> PyResult<Failure> {
+    ) -> PyResult<(Failure, Vec<OutputTuple<'py>>)> {
         let random = random.as_ref().map(random_source).transpose()?;
         let ones = |items: &[Arrays<'_>]| {
             items
@@ -214,9 +231,12 @@ impl NativePlan {
             })
             .collect();
         let limits = limits(n_workers, timeout);
-        failure(executor::run(py, || {
+        let (failure, grown) = failure(executor::run(py, || {
             Ok(told(self.0.run_each(&requests, &params, limits)))
-        }))
+        }))?;
+        let grown = grown.unwrap_or_default().into_iter();
+        let made = grown.map(|grown| collected(py, self, grown, allocate));
+        Ok((failure, made.collect::<PyResult<_>>()?))
     }
 }
 
@@ -227,7 +247,7 @@ impl NativePlan {
         layout: &'a Layout,
     ) -> PyResult<Memory<'a>> {
         match layout {
-            Layout::Same(_) => self.memory(array, true),
+            Layout::Same(_) | Layout::Growing(_) => self.memory(array, true),
             Layout::Varying(_, ragged) => self.ragged(array, ragged, 0),
         }
     }
@@ -301,7 +321,7 @@ impl NativePlan {
         Ok(unsafe { Memory::of_ragged(data, dtype, layout, flags & NPY_ARRAY_WRITEABLE != 0) })
     }
 
-    fn memory_of(
+    pub(crate) fn memory_of(
         &self,
         array: &Bound<'_, PyUntypedArray>,
         counts: bool,
@@ -354,10 +374,13 @@ pub(crate) fn limits(n_workers: Option<usize>, timeout: Option<f64>) -> Limits {
     Limits { n_workers, timeout }
 }
 
+/// A failing item, if any, and what was made if there is none.
+pub(crate) type Told<T> = (Failure, Option<T>);
+
 /// Keep a failing item apart from errors of the whole call.
-pub(crate) fn told(outcome: ironbatch_core::Result<()>) -> Result<Failure, Error> {
+pub(crate) fn told<T>(outcome: ironbatch_core::Result<T>) -> Result<Told<T>, Error> {
     match outcome {
-        Ok(()) => Ok(None),
+        Ok(made) => Ok((None, Some(made))),
         Err(Error::Item { position, source }) => {
             let kind = match *source {
                 Error::Panic(_) => "panic",
@@ -365,12 +388,12 @@ pub(crate) fn told(outcome: ironbatch_core::Result<()>) -> Result<Failure, Error
                 Error::Timeout(_) => "timeout",
                 _ => "value",
             };
-            Ok(Some((position, kind, source.to_string())))
+            Ok((Some((position, kind, source.to_string())), None))
         }
         Err(error) => Err(error),
     }
 }
 
-pub(crate) fn failure(outcome: PyResult<Result<Failure, Error>>) -> PyResult<Failure> {
+pub(crate) fn failure<T>(outcome: PyResult<Result<Told<T>, Error>>) -> PyResult<Told<T>> {
     outcome?.map_err(to_python)
 }

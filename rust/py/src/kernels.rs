@@ -80,6 +80,16 @@ impl NativeKernel {
         self.0.is_varying()
     }
 
+    /// For each output whose length is known only after the work, whether it is bytes; None for
+    /// others.
+    #[getter]
+    fn growing(&self) -> Vec<Option<bool>> {
+        let outputs = self.0.outputs.iter();
+        outputs
+            .map(|output| output.growing.then_some(output.bytes))
+            .collect()
+    }
+
     /// Whether random numbers are drawn.
     #[getter]
     fn random(&self) -> bool {

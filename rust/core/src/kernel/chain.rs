@@ -77,6 +77,12 @@ impl Chain<'_> {
         let mut layouts: Vec<Layout> = Vec::with_capacity(self.links.len());
         for (number, link) in self.links.iter().enumerate() {
             let kernel = link.plan.kernel();
+            if kernel.is_growing() {
+                return Self::refuse(&format!(
+                    "{} gives items whose lengths are known only afterwards: it runs by itself",
+                    kernel.name
+                ));
+            }
             if kernel.outputs.len() != 1 || (number > 0 && kernel.inputs.len() != 1) {
                 return Self::refuse(&format!(
                     "{} has to take one array and give one",
@@ -138,7 +144,7 @@ impl Chain<'_> {
                 outputs: &outputs,
                 ..self.request(first, self.inputs)
             };
-            return first.plan.run_laid_out(&request, layouts);
+            return first.plan.run_laid_out(&request, layouts).map(drop);
         }
         self.check(first, last, layouts, output)?;
         let mut before = self.inputs.iter().map(Memory::item_bytes).sum::<usize>();
@@ -230,6 +236,10 @@ impl Chain<'_> {
 /// Memory that is nowhere, with the shapes of a layout.
 fn imaginary(layout: &Layout) -> Memory<'_> {
     match layout {
+        Layout::Growing(dtype) => nowhere(&Spec {
+            dtype: *dtype,
+            shape: vec![0],
+        }),
         Layout::Same(spec) => nowhere(spec),
         Layout::Varying(dtype, ragged) => {
             // SAFETY: whoever gets it looks at shapes alone.
@@ -265,5 +275,6 @@ fn largest(layout: &Layout) -> usize {
             .map(|shape| bytes(shape, *dtype))
             .max()
             .unwrap_or(0),
+        Layout::Growing(_) => 0,
     }
 }

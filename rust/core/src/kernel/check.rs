@@ -1,6 +1,7 @@
 //! What has to hold before a kernel may touch the memory of a request.
 
 use super::definition::OperandType;
+use super::growing;
 use super::layout::Layout;
 use super::memory::Memory;
 use super::plan::Plan;
@@ -54,11 +55,11 @@ impl Plan {
         let kernel = &self.kernel;
         let n_items = request.n_items;
         let outputs: Vec<_> = request.outputs.iter().map(Memory::spec).collect();
-        kernel.check_specs(&kernel.outputs, &outputs)?;
+        kernel.check_specs(kernel.fixed_outputs(), &outputs)?;
         for (kind, memory) in kernel.inputs.iter().zip(request.inputs) {
             self.check_memory(kind, memory, n_items)?;
         }
-        for (kind, memory) in kernel.outputs.iter().zip(request.outputs) {
+        for (kind, memory) in kernel.fixed_outputs().zip(request.outputs) {
             self.check_memory(kind, memory, n_items)?;
             let refuse = |what: &str| {
                 Err(Error::Value(format!(
@@ -73,8 +74,14 @@ impl Plan {
                 return refuse("has elements that share memory");
             }
         }
-        for (number, output) in request.outputs.iter().enumerate() {
-            let fits = match &layouts[number] {
+        let fixed = layouts
+            .iter()
+            .filter(|layout| !matches!(layout, Layout::Growing(_)));
+        let fixed = fixed.zip(kernel.fixed_outputs());
+        for (number, (output, (layout, kind))) in request.outputs.iter().zip(fixed).enumerate() {
+            let name = &kind.name;
+            let fits = match layout {
+                Layout::Growing(_) => false,
                 Layout::Same(expected) => output.ragged.is_none() && outputs[number] == *expected,
                 Layout::Varying(dtype, expected) => {
                     output.dtype == *dtype
@@ -84,37 +91,40 @@ impl Plan {
                 }
             };
             if !fits {
-                let (dtype, shape) = match &layouts[number] {
-                    Layout::Same(expected) => (expected.dtype, &expected.shape[..]),
-                    Layout::Varying(dtype, _) => (*dtype, &[][..]),
+                let shape = match layout {
+                    Layout::Same(expected) => &expected.shape[..],
+                    Layout::Varying(..) | Layout::Growing(_) => &[],
                 };
                 return Err(Error::Value(format!(
-                    "{}: {} has items of {} {:?}, the kernel gives {dtype} {shape:?}",
+                    "{}: {name} has items of {} {:?}, the kernel gives {} {shape:?}",
                     kernel.name,
-                    kernel.outputs[number].name,
                     outputs[number].dtype,
                     outputs[number].shape,
+                    layout.dtype(),
                 )));
             }
             let others = request.inputs.iter().zip(&kernel.inputs);
-            let others = others.chain(request.outputs.iter().zip(&kernel.outputs).take(number));
+            let earlier = request.outputs.iter().zip(kernel.fixed_outputs());
+            let others = others.chain(earlier.take(number));
             for (other, kind) in others {
                 if output.overlaps(other, n_items) {
                     return Err(Error::Value(format!(
-                        "{}: {} overlaps {} in memory",
-                        kernel.name, kernel.outputs[number].name, kind.name
+                        "{}: {name} overlaps {} in memory",
+                        kernel.name, kind.name
                     )));
                 }
             }
         }
-        let operands = |list: &[Memory<'_>]| list.iter().map(Memory::operand).collect();
+        let mut given = request.outputs.iter();
+        let outputs = layouts.iter().map(|layout| match layout {
+            Layout::Growing(dtype) => Some(growing::operand(*dtype)),
+            _ => given.next().map(|memory| memory.output_operand(n_items)),
+        });
         Ok(Prepared {
-            inputs: operands(request.inputs),
-            outputs: request
-                .outputs
-                .iter()
-                .map(|memory| memory.output_operand(n_items))
-                .collect(),
+            inputs: request.inputs.iter().map(Memory::operand).collect(),
+            outputs: outputs.collect::<Option<_>>().ok_or_else(|| {
+                kernel.complain("an output has neither memory nor a place to grow in")
+            })?,
             params: Vec::new(),
             random: self.check_random(request)?,
             joinable: None,
@@ -141,6 +151,7 @@ impl Plan {
             && !kernel.is_random()
             && prepared.params.iter().all(Option::is_none)
             && takes_one_axis(&kernel.inputs)
+            && !kernel.is_growing()
             && takes_one_axis(&kernel.outputs)
             && request
                 .inputs

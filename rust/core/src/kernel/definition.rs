@@ -26,6 +26,10 @@ pub struct OperandType {
     pub max_rank: usize,
     /// Whether items may be of differing shapes.
     pub ragged: bool,
+    /// Whether it is an output whose length is known only after the work.
+    pub growing: bool,
+    /// Whether its items are bytes rather than arrays of numbers.
+    pub bytes: bool,
 }
 
 /// A parameter.
@@ -252,7 +256,17 @@ impl Kernel {
     /// Whether one run takes items of differing shapes.
     pub fn takes_ragged(&self) -> bool {
         let mut operands = self.inputs.iter().chain(&self.outputs);
-        self.info.infer_items.is_some() && operands.all(|operand| operand.ragged)
+        self.info.infer_items.is_some() && operands.all(|operand| operand.ragged || operand.growing)
+    }
+
+    /// Whether the length of an output is known only after the work.
+    pub fn is_growing(&self) -> bool {
+        self.outputs.iter().any(|output| output.growing)
+    }
+
+    /// Outputs whose memory a request brings along.
+    pub(super) fn fixed_outputs(&self) -> impl Iterator<Item = &OperandType> + Clone {
+        self.outputs.iter().filter(|output| !output.growing)
     }
 
     /// Whether the kernel draws random numbers.

@@ -1,5 +1,6 @@
 //! Shapes of items: the same for all, or one for each.
 
+use super::definition::OperandType;
 use super::memory::Memory;
 use super::plan::{EMPTY_SPEC, MessageBuffer, Plan};
 use super::run::{Pointers, Request};
@@ -119,6 +120,27 @@ pub enum Layout {
     Same(Spec),
     /// Items of one dtype and number of axes, but of different shapes.
     Varying(Dtype, RaggedLayout),
+    /// Items of one axis whose lengths are known only after the work.
+    Growing(Dtype),
+}
+
+impl Layout {
+    /// The layout of an output that is alike for all items.
+    pub(super) fn of(spec: Spec, kind: &OperandType) -> Self {
+        if kind.growing {
+            Self::Growing(spec.dtype)
+        } else {
+            Self::Same(spec)
+        }
+    }
+
+    /// Element type.
+    pub fn dtype(&self) -> Dtype {
+        match self {
+            Self::Same(spec) => spec.dtype,
+            Self::Varying(dtype, _) | Self::Growing(dtype) => *dtype,
+        }
+    }
 }
 
 impl Plan {
@@ -135,7 +157,8 @@ impl Plan {
         let kernel = &self.kernel;
         let specs: Vec<_> = request.inputs.iter().map(Memory::spec).collect();
         if !self.looks_at_items(request.inputs) {
-            return Ok(self.infer(&specs)?.into_iter().map(Layout::Same).collect());
+            let found = self.infer(&specs)?.into_iter().zip(&kernel.outputs);
+            return Ok(found.map(|(spec, kind)| Layout::of(spec, kind)).collect());
         }
         kernel.check_specs(&kernel.inputs, &specs)?;
         if kernel.info.infer_items.is_none() {
@@ -204,7 +227,8 @@ impl Plan {
             .unwrap_or_default()
             .into_iter()
             .zip(&shapes)
-            .map(|((dtype, rank), shapes)| self.layout(dtype, rank as usize, shapes))
+            .zip(&kernel.outputs)
+            .map(|(((dtype, rank), shapes), kind)| self.layout(kind, dtype, rank as usize, shapes))
             .collect()
     }
 
@@ -230,6 +254,7 @@ impl Plan {
             random: pointers.random,
             message: buffer.pass(),
             host: &raw const super::run::HOST,
+            growing: ptr::null(),
         };
         let code = match self.kernel.info.infer_items {
             // SAFETY: the inputs were checked; there is room for a shape of each item and output.
@@ -240,7 +265,13 @@ impl Plan {
     }
 
     /// The layout of an output whose items have the given shapes, [`MAX_RANK`] numbers each.
-    fn layout(&self, dtype: u32, rank: usize, shapes: &[i64]) -> Result<Layout> {
+    fn layout(
+        &self,
+        kind: &OperandType,
+        dtype: u32,
+        rank: usize,
+        shapes: &[i64],
+    ) -> Result<Layout> {
         let impossible = || {
             Error::Value(format!(
                 "kernel {} inferred an impossible output",
@@ -248,8 +279,11 @@ impl Plan {
             ))
         };
         let dtype = Dtype::from_code(dtype).ok_or_else(impossible)?;
-        if rank > MAX_RANK {
+        if rank > MAX_RANK || !kind.dtypes.contains(&dtype) {
             return Err(impossible());
+        }
+        if kind.growing {
+            return Ok(Layout::Growing(dtype));
         }
         let mut of_items = shapes.chunks_exact(MAX_RANK).map(|shape| &shape[..rank]);
         let first = of_items.next().unwrap_or_default();

@@ -7,6 +7,7 @@
 mod chain;
 mod check;
 mod definition;
+mod growing;
 mod layout;
 mod library;
 mod memory;
@@ -21,6 +22,7 @@ mod words;
 
 pub use chain::{Chain, Link};
 pub use definition::{Kernel, OperandType, Owner, Parameter};
+pub use growing::Grown;
 pub use ironbatch_kernel::{ArrayValue, Dtype, Spec, Value};
 pub use layout::{Layout, RaggedLayout};
 pub use library::{load, read_table};

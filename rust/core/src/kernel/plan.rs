@@ -180,7 +180,12 @@ impl Kernel {
     }
 
     /// Check what goes in or comes out, by name, dtype and number of axes.
-    pub(super) fn check_specs(&self, types: &[OperandType], specs: &[Spec]) -> Result<()> {
+    pub(super) fn check_specs<'t>(
+        &self,
+        types: impl IntoIterator<Item = &'t OperandType>,
+        specs: &[Spec],
+    ) -> Result<()> {
+        let types: Vec<_> = types.into_iter().collect();
         if types.len() != specs.len() {
             return Err(self.complain(&format!(
                 "takes {} array(s), got {}",
@@ -220,7 +225,8 @@ impl Plan {
         &self.kernel
     }
 
-    /// Dtypes and shapes of the outputs of one item, from those of its inputs.
+    /// Dtypes and shapes of the outputs of one item, from those of its inputs. An output that grows
+    /// has the shape `[-1]`.
     pub fn infer(&self, inputs: &[Spec]) -> Result<Vec<Spec>> {
         let kernel = &self.kernel;
         kernel.check_specs(&kernel.inputs, inputs)?;
@@ -244,10 +250,16 @@ impl Plan {
         kernel.outcome(code, &buffer)?;
         let outputs = found
             .iter()
-            .map(|spec| {
+            .zip(&kernel.outputs)
+            .map(|(spec, kind)| {
                 let shape = spec.shape.get(..spec.rank as usize)?;
                 let dtype = Dtype::from_code(spec.dtype)?;
-                shape.iter().all(|&length| length >= 0).then(|| Spec {
+                let is_possible = if kind.growing {
+                    shape == [-1]
+                } else {
+                    shape.iter().all(|&length| length >= 0)
+                };
+                is_possible.then(|| Spec {
                     dtype,
                     shape: shape.to_vec(),
                 })

@@ -1,6 +1,7 @@
 //! Checked memory in, chunks of items over all cores, the lowest failure out.
 
 use super::check::check_each_other;
+use super::growing::{Grown, Piece};
 use super::layout::Layout;
 use super::memory::Memory;
 use super::pass::{Pass, Stage};
@@ -8,11 +9,12 @@ use super::plan::{MessageBuffer, Plan};
 use crate::executor::{CallerRole, CancelFlag, ItemError, Job};
 use crate::{Error, Result};
 use ironbatch_kernel::Dtype;
-use ironbatch_kernel::abi::{self, Host, Operand, Random, RunCall};
+use ironbatch_kernel::abi::{self, Growing, Host, Operand, Random, RunCall};
 use std::ffi::c_void;
 use std::ops::Range;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Work worth moving to another thread, in nanoseconds.
@@ -27,7 +29,7 @@ pub struct Request<'a> {
     pub n_items: usize,
     /// Inputs in the kernel's order.
     pub inputs: &'a [Memory<'a>],
-    /// Outputs in the kernel's order.
+    /// Outputs in the kernel's order, but for those that grow.
     pub outputs: &'a [Memory<'a>],
     /// Values of the parameters that were bound per item, in the kernel's order.
     pub params: &'a [Memory<'a>],
@@ -105,18 +107,20 @@ impl Prepared {
 unsafe impl Sync for Prepared {}
 
 impl Plan {
-    /// Run on all items of a request.
+    /// Run on all items of a request; gives the outputs that grow.
     ///
     /// The outputs hold garbage for the failing item and some behind it if an item fails, which
     /// gives [`Error::Item`] with the lowest one.
-    pub fn run(&self, request: &Request<'_>) -> Result<()> {
+    pub fn run(&self, request: &Request<'_>) -> Result<Vec<Grown>> {
         self.run_laid_out(request, &self.layouts(request)?)
     }
 
     /// Run where [`layouts`](Self::layouts) of the request are known already.
-    pub fn run_laid_out(&self, request: &Request<'_>, layouts: &[Layout]) -> Result<()> {
+    pub fn run_laid_out(&self, request: &Request<'_>, layouts: &[Layout]) -> Result<Vec<Grown>> {
         if request.n_items == 0 {
-            return Ok(());
+            return grown_of(layouts)
+                .map(|dtype| Grown::new(dtype, vec![]))
+                .collect();
         }
         let prepared = self.check(request, layouts)?;
         if let (None, [output], [layout]) = (prepared.joinable, &prepared.outputs[..], layouts)
@@ -137,13 +141,15 @@ impl Plan {
                     rows: None,
                     output: *output,
                 };
-                return pass.run(request.n_items, request.limits).map_err(of_item);
+                let done = pass.run(request.n_items, request.limits);
+                return done.map(|()| vec![]).map_err(of_item);
             }
         }
         self.run_prepared(
             request.n_items,
             prepared.item_bytes,
             &|_| &prepared,
+            &grown_of(layouts).collect::<Vec<_>>(),
             request.limits,
             false,
         )
@@ -157,8 +163,9 @@ impl Plan {
         requests: &[Request<'_>],
         params: &[Memory<'_>],
         limits: Limits,
-    ) -> Result<()> {
+    ) -> Result<Vec<Grown>> {
         let n_items = requests.len();
+        let mut growing = None;
         let mut prepared = Vec::with_capacity(n_items);
         let mut bytes = 0_usize;
         let shared = self.check_params(params, n_items)?;
@@ -168,9 +175,16 @@ impl Plan {
                 params: &[],
                 ..*request
             };
-            let checked = self
-                .layouts_of_one(&item)
-                .and_then(|layouts| self.check_operands(&item, &layouts));
+            let checked = self.layouts_of_one(&item).and_then(|layouts| {
+                let dtypes: Vec<_> = grown_of(&layouts).collect();
+                if *growing.get_or_insert_with(|| dtypes.clone()) != dtypes {
+                    return Err(Error::Value(format!(
+                        "{}: its result differs from that of other items in dtype",
+                        self.kernel.name
+                    )));
+                }
+                self.check_operands(&item, &layouts)
+            });
             let mut item = checked.map_err(|error| Error::Item {
                 position,
                 source: Box::new(error),
@@ -195,6 +209,7 @@ impl Plan {
             n_items,
             bytes / n_items.max(1),
             &|item| &prepared[item],
+            &growing.unwrap_or_default(),
             limits,
             true,
         )
@@ -205,10 +220,12 @@ impl Plan {
         n_items: usize,
         item_bytes: usize,
         of: &(dyn Fn(usize) -> &'a Prepared + Sync),
+        growing: &[Dtype],
         limits: Limits,
         one_by_one: bool,
-    ) -> Result<()> {
+    ) -> Result<Vec<Grown>> {
         let kernel = &self.kernel;
+        let grown = Mutex::new(Vec::new());
         let item_bytes = item_bytes + 64;
         let (grain, caller) = match kernel.expected_nanoseconds(item_bytes) {
             // Nobody knows yet how long an item takes: stay able to hear Ctrl-C.
@@ -235,11 +252,20 @@ impl Plan {
                     error: Error::Timeout(message),
                 });
             }
-            let length = range.len() as u64;
+            let (first, length) = (range.start, range.len() as u64);
+            let mut pieces = growing
+                .iter()
+                .map(|&dtype| Piece::new(dtype, range.len()))
+                .collect::<Result<Vec<_>>>()
+                .map_err(|error| ItemError { item: first, error })?;
             if one_by_one {
                 for item in range {
-                    self.call(of(item), item..item + 1, &cancel)?;
+                    let places = pieces.iter_mut().map(|piece| piece.pass(item - first));
+                    self.call_growing(of(item), item..item + 1, &cancel, places)?;
                 }
+            } else if !pieces.is_empty() {
+                let places = pieces.iter_mut().map(|piece| piece.pass(0));
+                self.call_growing(of(first), range, &cancel, places)?;
             } else {
                 let prepared = of(range.start);
                 let joined = prepared.joined(&range);
@@ -250,19 +276,34 @@ impl Plan {
             }
             busy.fetch_add(started.elapsed().as_nanos() as u64, Ordering::Relaxed);
             done.fetch_add(length, Ordering::Relaxed);
+            if !pieces.is_empty() {
+                let mut grown = grown.lock().unwrap_or_else(PoisonError::into_inner);
+                grown.push((first, pieces));
+            }
             Ok(())
         });
         let done = done.into_inner();
         if done > 0 {
             kernel.learn(busy.into_inner(), done, item_bytes);
         }
-        outcome.map_err(of_item)
+        outcome.map_err(of_item)?;
+        let mut of_outputs: Vec<_> = growing.iter().map(|_| Vec::new()).collect();
+        for (first, pieces) in grown.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            for (output, piece) in of_outputs.iter_mut().zip(pieces) {
+                output.push((first, piece));
+            }
+        }
+        let found = growing.iter().zip(of_outputs);
+        found
+            .map(|(&dtype, pieces)| Grown::new(dtype, pieces))
+            .collect()
     }
 
     /// Layouts of a request of one item, of a kernel that may not know how to infer items.
     fn layouts_of_one(&self, request: &Request<'_>) -> Result<Vec<Layout>> {
         let specs: Vec<_> = request.inputs.iter().map(Memory::spec).collect();
-        Ok(self.infer(&specs)?.into_iter().map(Layout::Same).collect())
+        let found = self.infer(&specs)?.into_iter().zip(&self.kernel.outputs);
+        Ok(found.map(|(spec, kind)| Layout::of(spec, kind)).collect())
     }
 
     /// Hand one range to the kernel.
@@ -271,6 +312,17 @@ impl Plan {
         prepared: &Prepared,
         range: Range<usize>,
         cancel: &CancelFlag,
+    ) -> std::result::Result<(), ItemError> {
+        self.call_growing(prepared, range, cancel, std::iter::empty())
+    }
+
+    /// Hand one range to the kernel, with what its growing outputs grow in.
+    fn call_growing(
+        &self,
+        prepared: &Prepared,
+        range: Range<usize>,
+        cancel: &CancelFlag,
+        mut pieces: impl Iterator<Item = *mut Growing>,
     ) -> std::result::Result<(), ItemError> {
         let failed = |item, error| Err(ItemError { item, error });
         let Some(run) = self.kernel.info.run else {
@@ -290,6 +342,17 @@ impl Plan {
             .iter()
             .map(|param| param.as_ref().map_or(ptr::null(), ptr::from_ref))
             .collect();
+        let growing: Vec<_> = if self.kernel.is_growing() {
+            let of_outputs = prepared.outputs.iter().map(|output| {
+                let piece = (output.kind == abi::GROWING)
+                    .then(|| pieces.next())
+                    .flatten();
+                piece.unwrap_or(ptr::null_mut())
+            });
+            of_outputs.collect()
+        } else {
+            Vec::new()
+        };
         let mut buffer = MessageBuffer::new();
         let call = RunCall {
             struct_size: size_of::<RunCall>(),
@@ -304,6 +367,11 @@ impl Plan {
             random: prepared.random.as_ref().map_or(ptr::null(), ptr::from_ref),
             message: buffer.pass(),
             host: &raw const HOST,
+            growing: if growing.is_empty() {
+                ptr::null()
+            } else {
+                growing.as_ptr()
+            },
         };
         // SAFETY: `check` has verified every operand against the kernel's table; plan and state
         // are this kernel's, and all pointers outlive the call.
@@ -337,6 +405,14 @@ impl Plan {
         };
         Err(ItemError { item, error })
     }
+}
+
+/// Dtypes of the outputs that grow.
+fn grown_of(layouts: &[Layout]) -> impl Iterator<Item = Dtype> {
+    layouts.iter().filter_map(|layout| match layout {
+        Layout::Growing(dtype) => Some(*dtype),
+        _ => None,
+    })
 }
 
 /// A failing item for the caller.

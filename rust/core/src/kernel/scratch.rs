@@ -99,6 +99,8 @@ pub(super) fn dense(data: *mut u8, dtype: Dtype, shape: &[i64]) -> Operand {
 pub(super) fn spec_of(layout: &Layout, item: usize) -> (Dtype, &[i64]) {
     match layout {
         Layout::Same(spec) => (spec.dtype, &spec.shape),
+        // A chain refuses kernels that give such.
+        Layout::Growing(dtype) => (*dtype, &[0]),
         Layout::Varying(dtype, ragged) => {
             let rank = ragged.rank();
             (*dtype, &ragged.shapes()[item * rank..(item + 1) * rank])

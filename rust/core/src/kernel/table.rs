@@ -178,14 +178,14 @@ impl Reader<'_> {
             {
                 return self.refuse(format_args!("kernel {name} lacks a function"));
             }
-            let operands = |pointers, count| {
+            let operands = |pointers, count, is_output| {
                 self.list(pointers, count, abi::first::OPERAND_INFO, "operands")?
                     .iter()
-                    .map(|operand| self.operand(operand, &name))
+                    .map(|operand| self.operand(operand, &name, is_output))
                     .collect::<Result<Vec<_>>>()
             };
-            let inputs = operands(info.inputs, info.n_inputs)?;
-            let outputs = operands(info.outputs, info.n_outputs)?;
+            let inputs = operands(info.inputs, info.n_inputs, false)?;
+            let outputs = operands(info.outputs, info.n_outputs, true)?;
             if inputs.is_empty() || outputs.is_empty() {
                 return self.refuse(format_args!("kernel {name} has no inputs or no outputs"));
             }
@@ -207,14 +207,28 @@ impl Reader<'_> {
 
     /// # Safety
     /// See [`Self::library`].
-    unsafe fn operand(&self, info: &OperandInfo, kernel: &str) -> Result<OperandType> {
+    unsafe fn operand(
+        &self,
+        info: &OperandInfo,
+        kernel: &str,
+        is_output: bool,
+    ) -> Result<OperandType> {
         // SAFETY: promised by the caller.
         let name = unsafe { self.text(info.name) }?;
         let dtypes: Vec<_> = Dtype::ALL
             .into_iter()
             .filter(|dtype| info.dtypes & dtype.bit() != 0)
             .collect();
-        if dtypes.is_empty() || info.kinds & abi::DENSE == 0 || info.min_rank > info.max_rank {
+        let (growing, bytes) = (info.kinds & abi::GROWING != 0, info.kinds & abi::BYTES != 0);
+        let is_known = if growing {
+            is_output
+                && info.kinds & (abi::DENSE | abi::RAGGED) == 0
+                && (info.min_rank, info.max_rank) == (1, 1)
+                && (!bytes || dtypes == [Dtype::U8])
+        } else {
+            info.kinds & abi::DENSE != 0 && !bytes
+        };
+        if dtypes.is_empty() || !is_known || info.min_rank > info.max_rank {
             return self.refuse(format_args!(
                 "kernel {kernel}, operand {name}: of a kind that this ironbatch does not know"
             ));
@@ -226,6 +240,8 @@ impl Reader<'_> {
             min_rank: info.min_rank as usize,
             max_rank: (info.max_rank as usize).min(abi::MAX_RANK),
             ragged: info.kinds & abi::RAGGED != 0,
+            growing,
+            bytes,
         })
     }
 
