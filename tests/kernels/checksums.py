@@ -7,7 +7,7 @@ import numpy as np
 
 from ironbatch import kernels
 
-DTYPES = ["uint8", "int16", "uint16", "float32", "float64"]
+DTYPES = ["uint8", "int16", "uint16", "float16", "float32", "float64"]
 INTEGERS = ["uint8", "int16", "uint16"]
 MATRIX = [[0.9, 0.2, 1.5], [-0.3, 1.1, 2.25]]
 
@@ -21,7 +21,7 @@ VALUES = {
         {"mean": mean, "std": std, "scale": 1 / 255, "channels": channels, "dtype": to}
         for mean, std in [(None, None), (0.5, 0.25), ([0.1, 0.2, 0.3], [0.4, 0.5, 0.6])]
         for channels in ("last", "first")
-        for to in ("float32", "float64")
+        for to in ("float16", "float32", "float64")
     ],
     "minmax": [{}, {"low": -7, "high": 240, "dtype": "uint8"}],
     "quantize": [{"ranges": [0.5, 77.25]}],

@@ -27,10 +27,12 @@ class Signals(Batch):
 def item(*shape, dtype="float64"):
     """Random elements, the ends of the dtype among them."""
     rng = np.random.default_rng(0)
+    if dtype == "bool":
+        return rng.random(shape) < 0.5
     if np.dtype(dtype).kind == "f":
         x = rng.normal(size=shape).astype(dtype)
         # Ends of the dtype would hide all others in a sum; they have a test of their own.
-        x.flat[0], x.flat[-1] = -1e30, np.finfo(dtype).tiny
+        x.flat[0], x.flat[-1] = -6e4 if dtype == "float16" else -1e30, np.finfo(dtype).tiny
         return x
     info = np.iinfo(dtype)
     x = rng.integers(info.min, info.max + 1, shape, dtype)
@@ -52,6 +54,9 @@ def check(result, expected, dtype):
     assert result.dtype == dtype
     if dtype in INTEGERS:
         assert_array_equal(result, saturated(expected, dtype))
+        return
+    if dtype == "float16":
+        assert_allclose(result, saturated(expected, dtype), rtol=1e-3, atol=6e-8)
         return
     rounding = 2e-7 if dtype == "float32" else 1e-14
     assert_allclose(result, expected, rtol=rounding, atol=1e-14 * np.abs(expected).max())
@@ -165,9 +170,9 @@ def test_sliding(shape, border, dtype):
             elif statistic == "mean" and dtype not in INTEGERS:
                 # SciPy's running sum keeps the rounding of an element that has left the window.
                 rows = np.abs(x.astype(float)).max()
-                assert_allclose(
-                    kernels.sliding(x, **params), expected, rtol=2e-7, atol=1e-14 * rows
-                )
+                result = kernels.sliding(x, **params)
+                rtol, atol = (1e-3, 6e-8) if dtype == "float16" else (2e-7, 0)
+                assert_allclose(result, expected, rtol=rtol, atol=atol + 1e-14 * rows)
             else:
                 each_layout("sliding", x, expected, len(size), **params)
 
@@ -230,6 +235,7 @@ def test_a_plane_of_the_ends_of_a_dtype_stays_one(border, dtype):
     info = np.iinfo(dtype) if dtype in INTEGERS else np.finfo(dtype)
     # Sums of the greatest doubles have no double; squares need half of the exponents.
     ends = [info.min, info.max] if dtype != "float64" else [info.tiny, -1e307, 1e150]
+    ends += [info.smallest_subnormal] if dtype == "float16" else []
     for value in ends:
         x = np.full((9, 9), value, dtype)
         for result in (

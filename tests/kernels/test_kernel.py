@@ -116,10 +116,10 @@ def test_an_unknown_dtype():
 
 
 @pytest.mark.parametrize(
-    "x", [np.zeros(3, complex), np.zeros(3, np.int64), np.array(["a"]), np.zeros(3, bool)]
+    "x", [np.zeros(3, complex), np.zeros(3, np.int64), np.array(["a"]), np.zeros(3, np.int8)]
 )
 def test_an_item_of_a_dtype_that_is_not_taken(x):
-    with pytest.raises(TypeError, match=r"x has to be uint8.*its signature is invert\(x\)"):
+    with pytest.raises(TypeError, match=r"x has to be bool .*its signature is invert\(x\)"):
         kernels.invert(x)
 
 

@@ -66,6 +66,18 @@ def test_a_users_kernel_runs_on_an_array_and_on_a_batch(fixture_kernels):
     assert_array_equal(batch.others, np.tile(np.float32([1, 2, 2, 3, 3, 4]), (3, 1)))
 
 
+def test_halves_and_booleans_are_elements(fixture_kernels):
+    x = np.float16([1.5, -0.0, np.nan, np.inf])
+    result = fixture_kernels.above(x, levels=np.float16([1, 0, 0, 65504]))
+    assert result.dtype == bool
+    assert result.tolist() == [True, False, False, True]
+    assert fixture_kernels.truths(result) == 2
+
+
+def test_any_byte_is_a_boolean(fixture_kernels):
+    assert fixture_kernels.truths(np.arange(256, dtype=np.uint8).view(bool)) == 255
+
+
 def test_the_doc_comment_is_the_docstring(fixture_kernels):
     assert fixture_kernels.despike.__doc__ == (
         "Hold the last sample where the signal jumps by more than `threshold`.\n\n"

@@ -6,12 +6,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from ironbatch import kernels
 
-DTYPES = ["uint8", "int16", "uint16", "float32", "float64"]
+DTYPES = ["uint8", "int16", "uint16", "float16", "float32", "float64"]
+FLOATS = ["float16", "float32", "float64"]
 INTEGERS = ["uint8", "int16", "uint16"]
 
 
 def extremes(dtype):
     """Every end of a dtype and what lies beside it."""
+    if dtype == "bool":
+        return np.array([False, True])
     if np.dtype(dtype).kind in "iu":
         info = np.iinfo(dtype)
         middle = [0, 1, 2, 127, 128, info.max // 2]
@@ -19,22 +22,24 @@ def extremes(dtype):
     info = np.finfo(dtype)
     values = [0, -0.0, 0.5, 1.5, 2.5, -0.5, -1.5, 254.6, 255.5, 300, -300, 32767.5, 65535.5, 1e9]
     values += [info.max, info.min, info.tiny, info.eps, np.inf, -np.inf, np.nan]
-    return np.array(values, dtype)
+    values += [info.smallest_subnormal, -info.tiny / 2, info.max / 2, 2049, 65519, 65520]
+    with np.errstate(over="ignore"):
+        return np.array(values, dtype)
 
 
 def saturated(values, dtype):
     """Doubles to `dtype`: halves to even, ends for what is beyond, 0 for NaN."""
     if np.dtype(dtype).kind == "f":
         with np.errstate(over="ignore"):
-            return values.astype(dtype)
+            return np.asarray(values).astype(dtype)
     info = np.iinfo(dtype)
     return np.clip(
         np.rint(np.nan_to_num(values, posinf=1e300, neginf=-1e300)), info.min, info.max
     ).astype(dtype)
 
 
-@pytest.mark.parametrize("to", DTYPES)
-@pytest.mark.parametrize("of", DTYPES)
+@pytest.mark.parametrize("to", ["bool", *DTYPES])
+@pytest.mark.parametrize("of", ["bool", *DTYPES])
 def test_cast(of, to):
     x = extremes(of)
     if np.dtype(of).kind == "f" and np.dtype(to).kind in "iu":
@@ -47,6 +52,25 @@ def test_cast(of, to):
     result = kernels.cast(x, dtype=to)
     assert result.dtype == to
     assert_array_equal(result, expected)
+
+
+def test_cast_of_every_half_and_of_what_lies_between():
+    bits = np.arange(65536, dtype="uint16")
+    halves = bits.view("float16")
+    assert_array_equal(kernels.cast(halves, dtype="float64"), halves.astype("float64"))
+    finite = np.sort(halves[np.isfinite(halves)].astype("float64"))
+    middles = (finite[:-1] + finite[1:]) / 2
+    for values in (middles, np.nextafter(middles, -np.inf), np.nextafter(middles, np.inf)):
+        assert_array_equal(kernels.cast(values, dtype="float16"), values.astype("float16"))
+    numbers = ~np.isnan(halves)
+    again = kernels.cast(kernels.cast(halves, dtype="float32"), dtype="float16")
+    assert_array_equal(again.view("uint16")[numbers], bits[numbers])
+
+
+def test_cast_takes_any_byte_for_true():
+    x = np.arange(256, dtype="uint8").view("bool")
+    assert kernels.cast(x, dtype="uint8").tolist() == [0] + [1] * 255
+    assert kernels.invert(x).tolist() == [True] + [False] * 255
 
 
 @pytest.mark.parametrize("to", [None, *DTYPES])
@@ -68,7 +92,9 @@ def test_clip(dtype, low, high):
     x = extremes(dtype)
     expected = x
     if low is not None or high is not None:
-        expected = np.clip(x.astype(float), low, high).astype(dtype)
+        expected = saturated(np.clip(x.astype(float), low, high), dtype)
+        if dtype in INTEGERS:
+            expected = np.clip(x.astype(float), low, high).astype(dtype)
     assert_array_equal(kernels.clip(x, low=low, high=high), expected)
 
 
@@ -83,17 +109,19 @@ def test_clip_without_a_value_between_the_bounds():
         kernels.clip(np.uint8([1]), low=2.2, high=2.8)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", ["bool", *DTYPES])
 def test_invert(dtype):
     x = extremes(dtype)
-    expected = np.invert(x) if np.dtype(dtype).kind in "iu" else 1 - x
+    expected = 1 - x if dtype in FLOATS else np.invert(x)
     assert_array_equal(kernels.invert(x), expected)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", ["bool", *DTYPES])
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3), (4, 6, 2, 5), (3, 1, 4)])
 def test_flip(dtype, shape):
     x = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+    if dtype == "bool":
+        x = np.random.default_rng(0).random(shape) < 0.5
     assert_array_equal(kernels.flip(x), np.fliplr(x))
     assert_array_equal(kernels.flip(x, axis="vertical"), np.flipud(x))
     for axis in range(-len(shape), len(shape)):
@@ -118,18 +146,19 @@ def test_flip_of_an_axis_that_is_not_there():
         kernels.flip(np.arange(3.0))
 
 
-@pytest.mark.parametrize("to", ["float32", "float64"])
+@pytest.mark.parametrize("to", FLOATS)
 @pytest.mark.parametrize("of", DTYPES)
 def test_standardize_of_the_item(of, to):
     x = extremes(of)
     x = x[np.isfinite(x)].astype(of)
     if np.dtype(of).kind == "f":
-        x = x[np.abs(x) < 1e10]
+        x = x[np.abs(x.astype(float)) < 1e10]
     scaled = x.astype(float) / 255
     expected = (scaled - scaled.mean()) / scaled.std()
     result = kernels.standardize(x, scale=1 / 255, dtype=to)
     assert result.dtype == to
-    assert_allclose(result, expected, rtol=3e-7 if to == "float32" else 1e-12, atol=1e-12)
+    rtol = {"float16": 5e-4, "float32": 3e-7, "float64": 1e-12}[to]
+    assert_allclose(result, expected, rtol=rtol, atol=1e-12)
 
 
 @pytest.mark.parametrize("channels", ["last", "first"])
@@ -160,8 +189,12 @@ def test_standardize_of_a_constant_item_gives_zeros():
     assert_array_equal(kernels.standardize(np.full((3, 3), 7, np.uint8)), np.zeros((3, 3)))
 
 
-def test_standardize_passes_nan_on():
-    assert np.isnan(kernels.standardize(np.array([1.0, np.nan, 2.0]))).all()
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_standardize_passes_on_what_is_no_number(bad, dtype):
+    x = np.array([1.0, bad, 2.0], dtype)
+    assert np.isnan(kernels.standardize(x)).all()
+    assert_array_equal(kernels.standardize(x, mean=1, std=0.5), [0, bad, 2])
 
 
 @pytest.mark.parametrize(
@@ -172,7 +205,7 @@ def test_standardize_passes_nan_on():
         ({"std": float("nan")}, "std has to be above 0"),
         ({"mean": []}, "mean is empty"),
         ({"channels": "middle"}, "channels has to be 'last' or 'first'"),
-        ({"dtype": "uint8"}, "dtype has to be float32 or float64"),
+        ({"dtype": "uint8"}, "dtype has to be float16, float32 or float64"),
     ],
 )
 def test_standardize_refuses(params, message):
@@ -188,13 +221,14 @@ def test_standardize_needs_a_value_for_each_channel():
 @pytest.mark.parametrize("channels", ["last", "first"])
 @pytest.mark.parametrize("n_channels", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("side", [3, 40])
-def test_standardize_looks_bytes_up_where_there_are_many(side, n_channels, channels):
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_standardize_looks_bytes_up_where_there_are_many(dtype, side, n_channels, channels):
     x = np.random.default_rng(0).integers(0, 256, (side, side, n_channels), np.uint8)
     mean, std = np.arange(n_channels) + 0.25, np.arange(n_channels) + 1.5
-    expected = ((x * 0.5 - mean) * (1 / std)).astype(np.float32)
+    expected = ((x * 0.5 - mean) * (1 / std)).astype(dtype)
     if channels == "first":
         expected = np.moveaxis(expected, -1, 0)
-    params = {"mean": mean, "std": std, "scale": 0.5, "channels": channels}
+    params = {"mean": mean, "std": std, "scale": 0.5, "channels": channels, "dtype": dtype}
     assert_array_equal(kernels.standardize(x, **params), expected)
     assert_array_equal(kernels.standardize(x.astype("int16"), **params), expected)
     assert_array_equal(kernels.standardize(x[::-1].copy()[::-1], **params), expected)

@@ -8,7 +8,7 @@ from ironbatch import Batch, Dataset, kernels
 
 Image = pytest.importorskip("PIL.Image")
 
-DTYPES = ["uint8", "int16", "uint16", "float32", "float64"]
+DTYPES = ["uint8", "int16", "uint16", "float16", "float32", "float64"]
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -24,7 +24,7 @@ def picture(*shape, dtype="uint8"):
     if np.dtype(dtype).kind in "iu":
         info = np.iinfo(dtype)
         return rng.integers(info.min, info.max + 1, shape, dtype)
-    return rng.random(shape, dtype)
+    return rng.random(shape).astype(dtype)
 
 
 def pillow(x, size, interpolation):
@@ -44,7 +44,9 @@ def saturated(values, dtype):
 
 
 def tolerance(dtype):
-    """Two steps for integers, one for each axis, some roundings of single precision for floats."""
+    """Two steps for integers, one for each axis, some roundings of their precision for floats."""
+    if dtype == "float16":
+        return 2e-3
     return 2.0 if np.dtype(dtype).kind in "iu" else 2e-6
 
 
@@ -113,7 +115,8 @@ def test_the_same_size_changes_nothing(dtype, antialias, interpolation):
 @pytest.mark.parametrize("antialias", [True, False])
 def test_a_plane_of_the_ends_of_a_dtype_stays_one(dtype, interpolation, antialias):
     info = np.iinfo(dtype) if np.dtype(dtype).kind in "iu" else None
-    for value in (info.min, info.max) if info else (-1e30, 1e30):
+    floats = {"float16": (-65504, 65504), "float32": (-1e30, 1e30), "float64": (-1e30, 1e30)}
+    for value in (info.min, info.max) if info else floats[dtype]:
         x = np.full((9, 9), value, dtype)
         result = kernels.resize(x, size=(4, 13), interpolation=interpolation, antialias=antialias)
         assert_allclose(result, np.full((4, 13), value, dtype), rtol=1e-6)
@@ -126,7 +129,7 @@ def test_layouts_of_memory():
         assert_array_equal(kernels.resize(one, size=(5, 7)), expected)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_without_antialias_elements_are_skipped(dtype):
     x = np.zeros((1, 40), dtype)
     x[0, 7] = 200
@@ -158,10 +161,13 @@ def test_area_without_antialias_weighs_parts_of_elements():
     assert_allclose(result, [(3 + 6 * 0.5) / 1.5, (6 * 0.5 + 9) / 1.5])
 
 
-def test_nan_spreads_as_far_as_the_filter():
-    x = np.zeros(20)
-    x[10] = np.nan
-    assert np.flatnonzero(np.isnan(kernels.resize(x, size=(10,)))).tolist() == [4, 5]
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_no_number_spreads_as_far_as_the_filter(bad, dtype):
+    x = np.zeros(20, dtype)
+    x[10] = bad
+    found = kernels.resize(x, size=(10,))
+    assert np.flatnonzero(~np.isfinite(found)).tolist() == [4, 5]
 
 
 def test_zoom():

@@ -7,14 +7,19 @@ from numpy.testing import assert_array_equal
 
 from ironbatch import Batch, Dataset, kernels
 
-DTYPES = ["uint8", "int16", "uint16", "float32", "float64"]
+DTYPES = ["uint8", "int16", "uint16", "float16", "float32", "float64"]
+MOVED = ["bool", *DTYPES]
 
 
 def item(*shape, dtype="uint8"):
     """An item whose elements tell their places, the ends of the dtype among them."""
+    if dtype == "bool":
+        return np.random.default_rng(0).random(shape) < 0.5
     x = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
     if np.dtype(dtype).kind in "iu" and x.size > 1:
         x.flat[0], x.flat[-1] = np.iinfo(dtype).min, np.iinfo(dtype).max
+    elif x.size > 1:
+        x.flat[0], x.flat[-1] = np.finfo(dtype).smallest_subnormal, -np.inf
     return x
 
 
@@ -23,7 +28,7 @@ def layouts(x):
     return [x, np.asfortranarray(x), np.repeat(x, 2, axis=-1)[..., ::2], x[::-1].copy()[::-1]]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", MOVED)
 @pytest.mark.parametrize("shape", [(7,), (5, 7), (5, 7, 3), (4, 5, 6, 2)])
 def test_crop(dtype, shape):
     x = item(*shape, dtype=dtype)
@@ -64,7 +69,7 @@ def test_crop_beyond_an_item():
         kernels.crop(item(5, 5), size=[1, 1, 1])
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", MOVED)
 @pytest.mark.parametrize(("shape", "size"), [((9,), [4]), ((6, 9, 3), [3, 4]), ((5, 5), [5, 2])])
 def test_center_crop(dtype, shape, size):
     x = item(*shape, dtype=dtype)
@@ -95,7 +100,7 @@ def test_an_item_that_is_too_small_is_named():
         batch.apply_parallel(kernels.center_crop.bind(size=[6, 6]), src="images")
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", MOVED)
 @pytest.mark.parametrize("mode", ["constant", "edge", "reflect", "wrap"])
 @pytest.mark.parametrize(
     ("shape", "before", "after"),
@@ -145,7 +150,7 @@ def test_pad_of_nothing():
         kernels.pad(np.zeros((0, 2)), before=[1], mode="edge")
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", MOVED)
 @pytest.mark.parametrize(
     ("shape", "axes"),
     [
@@ -175,7 +180,7 @@ def test_transpose_refuses_what_is_no_permutation(axes):
         kernels.transpose(item(2, 3), axes=axes)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", MOVED)
 @pytest.mark.parametrize(
     ("shape", "size", "stride"),
     [
@@ -223,7 +228,7 @@ def test_patches_refuses_at_once(params, message):
         kernels.patches.bind(**params)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", MOVED)
 @pytest.mark.parametrize("channels", ["last", "first"])
 @pytest.mark.parametrize(("size", "stride"), [([4, 3], None), ([4, 3], [2, 3]), ([8, 9], [1, 1])])
 def test_from_patches_undoes_patches(dtype, channels, size, stride):
@@ -233,6 +238,30 @@ def test_from_patches_undoes_patches(dtype, channels, size, stride):
         again = kernels.from_patches(one, shape=[8, 9], stride=stride, channels=channels)
         assert again.dtype == dtype
         assert_array_equal(again, x)
+
+
+def test_boxes_of_truths_that_disagree_go_by_the_majority():
+    boxes = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 1]], bool)
+    again = kernels.from_patches(boxes, shape=[5], stride=[1])
+    assert again.dtype == bool
+    # Of the second, third and fourth place: two of two, one of three, none of two.
+    assert again.tolist() == [True, True, False, False, True]
+
+
+def test_the_bits_of_nan_are_moved_as_they_are():
+    for dtype, bits in [("float16", "uint16"), ("float32", "uint32"), ("float64", "uint64")]:
+        one = np.array(1, bits)
+        signalling = (np.array(np.inf, dtype).view(bits) + one).view(dtype)
+        x = np.array([[1, signalling, 3], [4, 5, -signalling]], dtype)
+        for result, expected in [
+            (kernels.flip(x), np.flip(x, 1)),
+            (kernels.transpose(x), x.T),
+            (kernels.crop(x, size=[2, 2], origin=[0, 1]), x[:, 1:]),
+            (kernels.pad(x, before=[1]), np.pad(x, [(1, 1), (0, 0)])),
+            (kernels.pad_to(x, length=[3]), np.pad(x, [(0, 1), (0, 0)])),
+        ]:
+            expected = np.ascontiguousarray(expected)
+            assert_array_equal(result.view(bits), expected.view(bits))
 
 
 def test_from_patches_averages():

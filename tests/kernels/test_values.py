@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from ironbatch import Batch, Dataset, P, Quantizer, kernels
 
-from .test_references import DTYPES, INTEGERS, extremes, saturated
+from .test_references import DTYPES, FLOATS, INTEGERS, extremes, saturated
 
 CODES = ["int8", "uint8", "int16", "uint16"]
 
@@ -83,6 +83,17 @@ def test_minmax(of, to):
     result = kernels.minmax(x, low=50, high=200, dtype=to)
     assert result.dtype == to
     assert_allclose(result, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(
+    ("bad", "expected"),
+    [(np.nan, [np.nan] * 3), (np.inf, [5, np.nan, 5]), (-np.inf, [np.nan] * 3)],
+)
+def test_minmax_of_what_is_no_number(bad, expected, dtype):
+    x = np.array([1.0, bad, 2.0], dtype)
+    assert_array_equal(kernels.minmax(x, low=5, high=6, dtype=dtype), expected)
+    assert not kernels.minmax(np.array([1.0, np.nan], dtype), dtype="uint8").any()
 
 
 @pytest.mark.parametrize("dtype", INTEGERS)

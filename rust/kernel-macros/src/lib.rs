@@ -21,6 +21,10 @@ use proc_macro::TokenStream;
 /// | `&mut ItemRng` | the item's own random stream |
 /// | `Item` | the item's position, cancel flag and randomness |
 ///
+/// `T` is one of `i8 u8 i16 u16 i32 u32 i64 u64 f32 f64`, or `F16` (NumPy's float16) or `Bool` of
+/// `ironbatch_kernel`: a byte that is true unless it is 0, where Rust's `bool` may be nothing but 0
+/// or 1.
+///
 /// Items may be of differing shapes (ragged): a function sees one of them anyway. Numbers and
 /// sequences of numbers may be given per item.
 ///

@@ -2,7 +2,7 @@
 
 use crate::abi::{self, Operand, ParamKind, ParamValue};
 use crate::call::copy;
-use crate::{Dtype, Element, Error, Param, Result, Value};
+use crate::{Dtype, Element, Error, F16, Param, Result, Value};
 use ndarray::{Array, ArrayD, Dimension, IxDyn};
 
 /// An array that somebody gives for a parameter: shape and elements in C order.
@@ -65,6 +65,16 @@ macro_rules! floats {
 }
 
 floats!(f32, f64);
+
+impl ArrayElement for F16 {
+    fn from_int(number: i64) -> Option<Self> {
+        Some(Self::from_f64(number as f64))
+    }
+
+    fn from_float(number: f64) -> Option<Self> {
+        Some(Self::from_f64(number))
+    }
+}
 
 impl ArrayValue {
     /// An array of given shape; None if the bytes are not its elements, or kernels have no such
@@ -159,7 +169,7 @@ impl ArrayValue {
         Self::new(dtype, shape, bytes).ok_or_else(|| Error::new("an array of an impossible shape"))
     }
 
-    fn numbers(&self) -> Result<Vec<Number>> {
+    fn numbers(&self) -> Vec<Number> {
         macro_rules! each {
             ($type:ty, $number:expr) => {
                 self.bytes()
@@ -172,7 +182,7 @@ impl ArrayValue {
                     .collect()
             };
         }
-        Ok(match self.dtype {
+        match self.dtype {
             Dtype::Bool | Dtype::U8 => each!(u8, |x| Number::Int(i64::from(x))),
             Dtype::I8 => each!(i8, |x| Number::Int(i64::from(x))),
             Dtype::I16 => each!(i16, |x| Number::Int(i64::from(x))),
@@ -182,10 +192,10 @@ impl ArrayValue {
             Dtype::I64 => each!(i64, Number::Int),
             Dtype::U64 => each!(u64, |x| i64::try_from(x)
                 .map_or(Number::Float(x as f64), Number::Int)),
+            Dtype::F16 => each!(u16, |x| Number::Float(F16::from_bits(x).to_f64())),
             Dtype::F32 => each!(f32, |x| Number::Float(f64::from(x))),
             Dtype::F64 => each!(f64, Number::Float),
-            Dtype::F16 => return Err(Error::new("an array of float16")),
-        })
+        }
     }
 }
 
@@ -202,7 +212,7 @@ impl<T: ArrayElement, D: Dimension> Param for Array<T, D> {
 
     fn from_value(value: Value) -> Result<Self> {
         let (shape, numbers) = match value {
-            Value::Array(array) => (array.shape.clone(), array.numbers()?),
+            Value::Array(array) => (array.shape.clone(), array.numbers()),
             Value::Int(number) => (vec![], vec![Number::Int(number)]),
             Value::Float(number) => (vec![], vec![Number::Float(number)]),
             Value::Ints(numbers) => (
@@ -263,6 +273,16 @@ mod tests {
         assert_eq!(refused, "expected an array of 1 axes, got one of 2");
         let refused = Array2::<u8>::from_value(read).unwrap_err().to_string();
         assert_eq!(refused, "1.5 is no uint8");
+    }
+
+    #[test]
+    fn half_precision_is_read_and_made() {
+        let bytes = [0x3e00_u16, 0xfbff].map(u16::to_ne_bytes).concat();
+        let array = ArrayValue::new(Dtype::F16, vec![2], &bytes).unwrap();
+        let numbers = Array1::<f64>::from_value(Value::Array(array)).unwrap();
+        assert_eq!(numbers.to_vec(), [1.5, -65504.0]);
+        let halves = Array1::<F16>::from_value(Value::Floats(vec![0.1, 1e9])).unwrap();
+        assert_eq!(halves.mapv(F16::to_bits).to_vec(), [0x2e66, 0x7c00]);
     }
 
     #[test]

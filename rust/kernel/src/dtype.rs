@@ -1,5 +1,6 @@
 //! Element types.
 
+use crate::{Bool, F16};
 use std::fmt;
 
 /// Element type of an operand. The numbers are part of the interface.
@@ -121,6 +122,7 @@ macro_rules! elements {
 }
 
 elements!(
+    Bool = Bool,
     i8 = I8,
     u8 = U8,
     i16 = I16,
@@ -129,6 +131,7 @@ elements!(
     u32 = U32,
     i64 = I64,
     u64 = U64,
+    F16 = F16,
     f32 = F32,
     f64 = F64
 );

@@ -27,12 +27,14 @@
 
 pub mod abi;
 mod array;
+mod boolean;
 #[doc(hidden)]
 pub mod call;
 mod dtype;
 mod error;
 #[doc(hidden)]
 pub mod growing;
+mod half;
 #[cfg(doctest)]
 mod misuse;
 #[doc(hidden)]
@@ -43,10 +45,12 @@ pub mod random;
 mod table;
 
 pub use array::{ArrayElement, ArrayValue};
+pub use boolean::Bool;
 pub use call::{Item, RandomPlace, Spec};
 pub use dtype::{Dtype, Element};
 pub use error::{Error, Outcome, Result};
 pub use growing::Growing;
+pub use half::F16;
 pub use ironbatch_kernel_macros::kernel;
 pub use ndarray;
 pub use param::{Param, Value};

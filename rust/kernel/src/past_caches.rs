@@ -87,7 +87,7 @@ impl PastCaches {
                 from.as_ptr().cast(),
                 to.as_mut_ptr().cast(),
                 size_of_val(from),
-            )
+            );
         };
         target[head + lines..].copy_from_slice(&source[head + lines..]);
     }

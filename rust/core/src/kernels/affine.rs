@@ -4,7 +4,7 @@ use super::geometry::borders::Border;
 use super::geometry::{check_channels, check_numbers, resized, sized_axes};
 use super::warping::{Blend, Method, interpolation as known_interpolation, inverted, warp};
 use ironbatch_kernel::abi::{NESTED, Operand, PER_ITEM, ParamKind};
-use ironbatch_kernel::{Error, Param, Result, Spec, Value, kernel};
+use ironbatch_kernel::{Error, F16, Param, Result, Spec, Value, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Map an image or a volume by an affine transform.
@@ -19,7 +19,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of uint8, int16, uint16, float16, float32 or float64
 /// matrix : sequence of float
 ///     ``[[a, b, c], [d, e, f]]``, or the six numbers one after the other; or the three rows of four
 ///     for the ``x``, ``y`` and ``z`` of volumes, whose axes are depth, height and width. For all
@@ -62,7 +62,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// >>> matrix = np.array([[2.0, 0.5, 1.0], [0.0, 1.0, 3.0]])
 /// >>> whole = np.linalg.inv([*matrix, [0, 0, 1]])
 /// >>> for_scipy = whole[[1, 0]][:, [1, 0, 2]]
-#[kernel(T = [u8, i16, u16, f32, f64], infer = infer, check = check)]
+#[kernel(T = [u8, i16, u16, F16, f32, f64], infer = infer, check = check)]
 pub(crate) fn affine<T: Blend>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,

@@ -1,7 +1,7 @@
 //! `cast`: another element type.
 
 use super::{Number, map_elements, writable};
-use ironbatch_kernel::{Dtype, Result, Spec, kernel};
+use ironbatch_kernel::{Bool, Dtype, F16, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Conversion as NumPy's `astype` does it, and defined where that leaves it to the machine.
@@ -9,57 +9,84 @@ pub(crate) trait CastTo<U> {
     fn cast(self) -> U;
 }
 
+/// By `$from => $to: |value| expression`.
 macro_rules! casts {
-    ($($from:ty => $($to:ty)*),*) => {
+    ($($from:ty => $($to:ty)*: $value:ident => $cast:expr;)*) => {
         $($(
             impl CastTo<$to> for $from {
-                // Rust's `as` is what the kernel promises, for every pair of types.
                 #[allow(clippy::cast_lossless, clippy::unnecessary_cast)]
                 #[inline]
                 fn cast(self) -> $to {
-                    self as $to
+                    let $value = self;
+                    $cast
                 }
             }
         )*)*
     };
 }
 
-/// The same result as that of `as`, by steps that vectorise.
-macro_rules! saturating_casts {
-    ($($from:ty => $($to:ty)*),*) => {
-        $($(
-            impl CastTo<$to> for $from {
-                #[inline]
-                fn cast(self) -> $to {
-                    let value = if self.is_nan() { 0.0 } else { self };
-                    let value = value.clamp(<$from>::from(<$to>::MIN), <$from>::from(<$to>::MAX));
-                    // SAFETY: it is a number within the type, and so within a larger one.
-                    unsafe { value.to_int_unchecked::<i32>() as $to }
-                }
-            }
-        )*)*
+// Rust's `as` is what the kernel promises for these.
+macro_rules! casts_as {
+    ($($from:ty => $($to:ty)*;)*) => {
+        $($(casts!($from => $to: value => value as $to;);)*)*
     };
 }
 
-casts!(
-    u8 => u8 i16 u16 f32 f64,
-    i16 => u8 i16 u16 f32 f64,
-    u16 => u8 i16 u16 f32 f64,
-    f32 => f32 f64,
-    f64 => f32 f64
+casts_as!(
+    u8 => u8 i16 u16 f32 f64;
+    i16 => u8 i16 u16 f32 f64;
+    u16 => u8 i16 u16 f32 f64;
+    f32 => f32 f64;
+    f64 => f32 f64;
 );
 
-saturating_casts!(f32 => u8 i16 u16, f64 => u8 i16 u16);
+/// The result of `as`, by steps that vectorise.
+macro_rules! saturating_casts {
+    ($($from:ty => $($to:ty)*;)*) => {
+        $($(
+            casts!($from => $to: value => {
+                let value = if value.is_nan() { 0.0 } else { value };
+                let value = value.clamp(<$from>::from(<$to>::MIN), <$from>::from(<$to>::MAX));
+                // SAFETY: it is a number within the type, and so within a larger one.
+                unsafe { value.to_int_unchecked::<i32>() as $to }
+            };);
+        )*)*
+    };
+}
+
+saturating_casts!(
+    f32 => u8 i16 u16;
+    f64 => u8 i16 u16;
+);
+
+// Single precision holds each number of half precision; doubles hold all others here.
+casts!(
+    F16 => u8 i16 u16 f32 f64: value => value.to_f32().cast();
+    F16 => F16: value => value;
+    u8 => F16: value => F16::from_f32(f32::from(value));
+    i16 => F16: value => F16::from_f32(f32::from(value));
+    u16 => F16: value => F16::from_f32(f32::from(value));
+    f32 => F16: value => F16::from_f32(value);
+    f64 => F16: value => F16::from_f64(value);
+    Bool => u8 i16 u16 F16 f32 f64: value => u8::from(value.get()).cast();
+    Bool => Bool: value => value;
+    u8 => Bool: value => Bool::from(value != 0);
+    i16 => Bool: value => Bool::from(value != 0);
+    u16 => Bool: value => Bool::from(value != 0);
+    F16 => Bool: value => Bool::from(value.to_f32() != 0.0);
+    f32 => Bool: value => Bool::from(value != 0.0);
+    f64 => Bool: value => Bool::from(value != 0.0);
+);
 
 /// Convert elements to another dtype.
 ///
 /// As ``x.astype(dtype)`` wherever NumPy defines the result: floats are cut towards zero to
-/// integers, integers wrap around. Floats that the integer type cannot hold go to its nearest
-/// end, NaN goes to 0.
+/// integers, integers wrap around, and what is not 0 becomes true, NaN included. Floats that the
+/// integer type cannot hold go to its nearest end, NaN goes to 0.
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of bool, uint8, int16, uint16, float16, float32 or float64
 /// dtype : dtype
 ///     One of the same.
 ///
@@ -67,7 +94,7 @@ saturating_casts!(f32 => u8 i16 u16, f64 => u8 i16 u16);
 /// -------
 /// array of `dtype`, of the shape of `x`
 #[kernel(
-    T = [u8, i16, u16, f32, f64], U = [u8, i16, u16, f32, f64],
+    T = [Bool, u8, i16, u16, F16, f32, f64], U = [Bool, u8, i16, u16, F16, f32, f64],
     elementwise, infer = infer, check = check
 )]
 pub(crate) fn cast<T: Number + CastTo<U>, U: Number>(
@@ -79,9 +106,9 @@ pub(crate) fn cast<T: Number + CastTo<U>, U: Number>(
 }
 
 fn check(plan: &cast::Plan) -> Result<()> {
-    writable(plan.dtype).map(|_| ())
+    if plan.dtype == Dtype::Bool { Ok(()) } else { writable(plan.dtype).map(|_| ()) }
 }
 
 fn infer(inputs: &[Spec], plan: &cast::Plan) -> Result<Vec<Spec>> {
-    Ok(vec![Spec { dtype: writable(plan.dtype)?, shape: inputs[0].shape.clone() }])
+    Ok(vec![Spec { dtype: plan.dtype, shape: inputs[0].shape.clone() }])
 }

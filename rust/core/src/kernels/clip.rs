@@ -1,7 +1,7 @@
 //! `clip`: elements kept within a range.
 
 use super::{Number, map_elements};
-use ironbatch_kernel::{Error, Result, kernel};
+use ironbatch_kernel::{Error, F16, Result, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Keep elements within ``[low, high]``, as ``np.clip``.
@@ -11,7 +11,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of uint8, int16, uint16, float16, float32 or float64
 /// low, high : float, optional
 ///     For all items, or one value for each; no bound if left out. Neither may be NaN.
 ///
@@ -23,7 +23,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// ------
 /// ValueError
 ///     If `low` is above `high`, or no value of the dtype lies between them.
-#[kernel(T = [u8, i16, u16, f32, f64], elementwise, check = check)]
+#[kernel(T = [u8, i16, u16, F16, f32, f64], elementwise, check = check)]
 pub(crate) fn clip<T: Number + PartialOrd>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,

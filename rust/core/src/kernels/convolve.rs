@@ -6,7 +6,7 @@ use super::filtering::{
 };
 use super::geometry::borders::Border;
 use super::geometry::{check_channels, shape_text, sized_axes};
-use ironbatch_kernel::{Error, Result, kernel};
+use ironbatch_kernel::{Error, F16, Result, kernel};
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, Dimension};
 
 /// What a worker keeps between items.
@@ -26,7 +26,7 @@ pub(crate) struct Scratch {
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of uint8, int16, uint16, float16, float32 or float64
 /// weights : array-like of float
 ///     With as many axes as are filtered: a sequence for signals, a nested one for images. Elements
 ///     whose weight is 0 do not count at all.
@@ -49,7 +49,7 @@ pub(crate) struct Scratch {
 /// ------
 /// ValueError
 ///     If there are no weights, or one is infinite or NaN, or they have more axes than the item.
-#[kernel(T = [u8, i16, u16, f32, f64], check = check)]
+#[kernel(T = [u8, i16, u16, F16, f32, f64], check = check)]
 pub(crate) fn convolve<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,

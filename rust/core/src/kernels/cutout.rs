@@ -3,14 +3,14 @@
 use super::Number;
 use super::geometry::{check_channels, check_numbers, shape_text};
 use super::painting::Brush;
-use ironbatch_kernel::{Error, ItemRng, Result, kernel};
+use ironbatch_kernel::{Error, F16, ItemRng, Result, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Fill a box with a color, after T. DeVries and G. W. Taylor, arXiv 1708.04552.
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of uint8, int16, uint16, float16, float32 or float64
 /// size : sequence of int
 ///     Lengths of the box along as many axes, such as height and width. For all items, or one
 ///     sequence for each.
@@ -28,13 +28,14 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// Returns
 /// -------
 /// array of the dtype and shape of `x`
+///     Outside of the box all bits are those of `x`, of NaN and infinities too.
 ///
 /// Raises
 /// ------
 /// ValueError
 ///     If a length is not above 0; if `origin` is left out and the box larger than the item; or if
 ///     there are not as many colors as channels.
-#[kernel(T = [u8, i16, u16, f32, f64], check = check)]
+#[kernel(T = [u8, i16, u16, F16, f32, f64], check = check)]
 pub(crate) fn cutout<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,

@@ -4,7 +4,7 @@ use super::Number;
 use super::filtering::{Beyond, Lines, Tap, in_c_order, load, store, sweep, weighted_sums};
 use super::geometry::borders::Border;
 use super::geometry::{check_channels, signal_axis};
-use ironbatch_kernel::{Error, Result, kernel};
+use ironbatch_kernel::{Error, F16, Result, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// What a worker keeps between items.
@@ -23,7 +23,7 @@ pub(crate) struct Scratch {
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of uint8, int16, uint16, float16, float32 or float64
 /// taps : sequence of float
 ///     Weights of a sample, of the one before it, and so on. Samples whose weight is 0 do not count
 ///     at all. For all items, or a sequence for each.
@@ -40,7 +40,7 @@ pub(crate) struct Scratch {
 /// ------
 /// ValueError
 ///     If there are no taps, or one is infinite or NaN.
-#[kernel(T = [u8, i16, u16, f32, f64], check = check)]
+#[kernel(T = [u8, i16, u16, F16, f32, f64], check = check)]
 pub(crate) fn fir<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,

@@ -1,15 +1,16 @@
 //! `flip`: an axis in reverse.
 
+use super::moving::{Movable, Word, words, words_mut};
 use super::runs::Runs;
-use super::{Number, by_bytes, shuffling};
-use ironbatch_kernel::{Error, Item, Result, Spec, Value, kernel};
+use super::shuffling;
+use ironbatch_kernel::{Bool, Error, F16, Item, Result, Spec, Value, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD, Axis};
 
 /// Reverse the order of elements along an axis, as ``np.flip``.
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of bool, uint8, int16, uint16, float16, float32 or float64
 /// axis : 'horizontal', 'vertical' or int
 ///     'horizontal' is axis 1 of the item (left and right of an image of height x width, with or
 ///     without channels behind), 'vertical' is axis 0, a number any axis; a negative one counts
@@ -18,19 +19,31 @@ use ndarray::{ArrayViewD, ArrayViewMutD, Axis};
 /// Returns
 /// -------
 /// array of the dtype and shape of `x`
+///     All bits are those of `x`, of NaN and infinities too.
 ///
 /// Raises
 /// ------
 /// ValueError
 ///     If an item has no such axis.
-#[kernel(T = [u8, i16, u16, f32, f64], infer = infer, check = check)]
-pub(crate) fn flip<T: Number>(
+#[kernel(T = [Bool, u8, i16, u16, F16, f32, f64], infer = infer, check = check)]
+pub(crate) fn flip<T: Movable>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
     item: Item,
     #[default("horizontal")] axis: &Value,
 ) -> Result<()> {
     let axis = number(axis, x.ndim())?;
+    reversed(words(&x), &mut words_mut(&mut out), item, axis);
+    Ok(())
+}
+
+/// Set `out` to `x` with an axis in reverse.
+fn reversed<W: Word>(
+    mut x: ArrayViewD<'_, W>,
+    out: &mut ArrayViewMutD<'_, W>,
+    item: Item<'_>,
+    axis: usize,
+) {
     // Elements that stay together lie behind the axis.
     let together: usize = x.shape()[axis + 1..].iter().product();
     let length = x.shape()[axis];
@@ -42,11 +55,11 @@ pub(crate) fn flip<T: Number>(
         for source in source.chunks_exact(run) {
             let target = runs.next(run);
             match together {
-                1 => reverse::<1, T>(source, target),
-                2 => reverse::<2, T>(source, target),
-                3 if by_bytes(source, target, shuffling::reverse) => {}
-                3 => reverse::<3, T>(source, target),
-                4 => reverse::<4, T>(source, target),
+                1 => reverse::<1, W>(source, target),
+                2 => reverse::<2, W>(source, target),
+                3 if W::by_bytes(source, target, shuffling::reverse) => {}
+                3 => reverse::<3, W>(source, target),
+                4 => reverse::<4, W>(source, target),
                 _ => {
                     let source = source.chunks_exact(together).rev();
                     for (source, target) in source.zip(target.chunks_exact_mut(together)) {
@@ -55,12 +68,10 @@ pub(crate) fn flip<T: Number>(
                 }
             }
         }
-        return Ok(());
+        return;
     }
-    let mut reversed = x;
-    reversed.invert_axis(Axis(axis));
-    out.assign(&reversed);
-    Ok(())
+    x.invert_axis(Axis(axis));
+    out.assign(&x);
 }
 
 /// Reverse groups of `N` elements.

@@ -3,7 +3,8 @@
 use super::Number;
 use super::geometry::shape_text;
 use super::geometry::windows::Windows;
-use ironbatch_kernel::{Error, Result, Spec, kernel};
+use super::moving::{Movable, words, words_mut};
+use ironbatch_kernel::{Bool, Error, F16, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD, ArrayD, IxDyn, Slice, Zip};
 
 /// Put boxes together to an item: the inverse of `patches`.
@@ -13,7 +14,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD, ArrayD, IxDyn, Slice, Zip};
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of bool, uint8, int16, uint16, float16, float32 or float64
 ///     The boxes, along the first axis, in the order of `patches`.
 /// shape : sequence of int
 ///     Shape of the item along the axes that were cut; other axes are those of the boxes.
@@ -25,13 +26,15 @@ use ndarray::{ArrayViewD, ArrayViewMutD, ArrayD, IxDyn, Slice, Zip};
 /// Returns
 /// -------
 /// array of the dtype of `x`
+///     Where boxes do not overlap all bits are those of `x`; a mean with NaN in it is NaN, one of
+///     booleans goes by the majority, to false where there is none.
 ///
 /// Raises
 /// ------
 /// ValueError
 ///     If the boxes are not as many as the shape has, or leave some of it uncovered.
-#[kernel(T = [u8, i16, u16, f32, f64], infer = infer, check = check)]
-pub(crate) fn from_patches<T: Number>(
+#[kernel(T = [Bool, u8, i16, u16, F16, f32, f64], infer = infer, check = check)]
+pub(crate) fn from_patches<T: Number + Movable>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
     shape: &[i64],
@@ -45,7 +48,8 @@ pub(crate) fn from_patches<T: Number>(
     };
     if stride.is_none() {
         for (start, patch) in windows.starts().zip(x.outer_iter()) {
-            out.slice_each_axis_mut(|axis| place(&start, axis.axis.index())).assign(&patch);
+            let mut part = out.slice_each_axis_mut(|axis| place(&start, axis.axis.index()));
+            words_mut(&mut part).assign(&words(&patch));
         }
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! `gamma`: a power of each element.
 
 use super::{Number, map_elements};
-use ironbatch_kernel::{Error, Result, kernel};
+use ironbatch_kernel::{Error, F16, Result, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Values of all 8-bit numbers, kept while the exponent stays.
@@ -16,11 +16,12 @@ pub(crate) struct Table {
 /// `top` is the largest value of the dtype, so that the range stays. This is the power law of
 /// R. C. Gonzalez and R. E. Woods, *Digital Image Processing*, 4th ed., section 3.2. Computed in
 /// double precision; integers are rounded halves to even, and what is not a number (a negative one
-/// to a broken power) is 0 in an integer dtype, NaN in a float.
+/// to a broken power) is 0 in an integer dtype, NaN in a float. NaN and infinities go by
+/// ``np.power``.
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of uint8, int16, uint16, float16, float32 or float64
 /// gamma : float
 ///     The exponent, at least 0: below 1 dark parts get lighter. For all items, or one value for
 ///     each.
@@ -33,7 +34,7 @@ pub(crate) struct Table {
 /// ------
 /// ValueError
 ///     If `gamma` is negative or NaN.
-#[kernel(T = [u8, i16, u16, f32, f64], elementwise, check = check)]
+#[kernel(T = [u8, i16, u16, F16, f32, f64], elementwise, check = check)]
 pub(crate) fn gamma<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,

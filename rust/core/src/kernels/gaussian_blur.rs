@@ -6,7 +6,7 @@ use super::filtering::{
 };
 use super::geometry::borders::Border;
 use super::geometry::{check_channels, sized_axes};
-use ironbatch_kernel::{Error, Result, kernel};
+use ironbatch_kernel::{Error, F16, Result, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Filter with a Gaussian, as ``scipy.ndimage.gaussian_filter``.
@@ -17,7 +17,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of uint8, int16, uint16, float16, float32 or float64
 /// sigma : sequence of float
 ///     Standard deviations along as many axes: one for signals, two for images; other axes stay as
 ///     they are, and so does an axis whose number is 0. For all items, or a sequence for each.
@@ -42,7 +42,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// ValueError
 ///     If `sigma` or `truncate` is negative, infinite or NaN, `sigma` is empty or has more numbers
 ///     than the item axes, or the filter reaches too far to be computed.
-#[kernel(T = [u8, i16, u16, f32, f64], check = check)]
+#[kernel(T = [u8, i16, u16, F16, f32, f64], check = check)]
 pub(crate) fn gaussian_blur<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,

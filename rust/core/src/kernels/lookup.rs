@@ -1,7 +1,7 @@
 //! `lookup`: elements as places in a table.
 
 use super::{Number, map_elements, writable};
-use ironbatch_kernel::{Dtype, Error, Result, Spec, kernel};
+use ironbatch_kernel::{Dtype, Error, F16, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 use std::cell::Cell;
 
@@ -24,7 +24,7 @@ use std::cell::Cell;
 /// ValueError
 ///     If the table is empty, or an element is no place in it.
 #[kernel(
-    T = [u8, i16, u16], U = [u8, i16, u16, f32, f64],
+    T = [u8, i16, u16], U = [u8, i16, u16, F16, f32, f64],
     elementwise, infer = infer, check = check
 )]
 pub(crate) fn lookup<T: Number, U: Number>(

@@ -14,12 +14,13 @@
 )]
 
 use crate::instructions::vectorised;
-use ironbatch_kernel::{Dtype, Element, Error, Result};
+use ironbatch_kernel::{Bool, Dtype, Element, Error, F16, Result};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 mod codes;
 mod filtering;
 mod geometry;
+mod moving;
 mod noise;
 mod painting;
 mod resampling;
@@ -42,11 +43,6 @@ pub(crate) trait Number: Element {
 
     /// Elements that are bytes, as such: of these each value can be looked up.
     fn bytes(_elements: &[Self]) -> Option<&[u8]> {
-        None
-    }
-
-    /// The same, to be written.
-    fn bytes_mut(_elements: &mut [Self]) -> Option<&mut [u8]> {
         None
     }
 }
@@ -85,14 +81,39 @@ integer_numbers!(
         fn bytes(elements: &[Self]) -> Option<&[u8]> {
             Some(elements)
         }
-
-        fn bytes_mut(elements: &mut [Self]) -> Option<&mut [u8]> {
-            Some(elements)
-        }
     },
     i16,
     u16
 );
+
+impl Number for Bool {
+    const RANGE: Option<(f64, f64)> = Some((0.0, 1.0));
+
+    #[inline]
+    fn to_f64(self) -> f64 {
+        f64::from(u8::from(self.get()))
+    }
+
+    #[inline]
+    fn from_f64(value: f64) -> Self {
+        // As of integers: a half goes to the even one of both, NaN to 0.
+        Self::from(value > 0.5)
+    }
+}
+
+impl Number for F16 {
+    const RANGE: Option<(f64, f64)> = None;
+
+    #[inline]
+    fn to_f64(self) -> f64 {
+        Self::to_f64(self)
+    }
+
+    #[inline]
+    fn from_f64(value: f64) -> Self {
+        Self::from_f64(value)
+    }
+}
 
 impl Number for f32 {
     const RANGE: Option<(f64, f64)> = None;
@@ -125,22 +146,10 @@ impl Number for f64 {
 /// A dtype that a parameter asks for, if the built-in kernels can write it.
 pub(crate) fn writable(dtype: Dtype) -> Result<Dtype> {
     match dtype {
-        Dtype::U8 | Dtype::I16 | Dtype::U16 | Dtype::F32 | Dtype::F64 => Ok(dtype),
+        Dtype::U8 | Dtype::I16 | Dtype::U16 | Dtype::F16 | Dtype::F32 | Dtype::F64 => Ok(dtype),
         other => Err(Error::new(format!(
-            "dtype has to be uint8, int16, uint16, float32 or float64, not {other}"
+            "dtype has to be uint8, int16, uint16, float16, float32 or float64, not {other}"
         ))),
-    }
-}
-
-/// Call a function of bytes if elements are such; it tells whether it has done its work.
-pub(crate) fn by_bytes<T: Number>(
-    source: &[T],
-    target: &mut [T],
-    function: impl Fn(&[u8], &mut [u8]) -> bool,
-) -> bool {
-    match (T::bytes(source), T::bytes_mut(target)) {
-        (Some(source), Some(target)) => function(source, target),
-        _ => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Number;
 use super::noise::{check_std, with_normals};
-use ironbatch_kernel::{ItemRng, Result, kernel};
+use ironbatch_kernel::{F16, ItemRng, Result, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Multiply by numbers of the normal distribution around 1: ``x * rng.normal(1, std)``.
@@ -12,7 +12,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of uint8, int16, uint16, float16, float32 or float64
 /// std : float
 ///     Standard deviation, in parts of the elements whatever the dtype: 0.1 is a tenth of each. For
 ///     all items, or one for each.
@@ -27,7 +27,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// ------
 /// ValueError
 ///     If `std` is negative, infinite or NaN.
-#[kernel(T = [u8, i16, u16, f32, f64], check = check)]
+#[kernel(T = [u8, i16, u16, F16, f32, f64], check = check)]
 pub(crate) fn multiplicative_noise<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,

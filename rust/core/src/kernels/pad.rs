@@ -3,14 +3,15 @@
 use super::Number;
 use super::geometry::borders::Border;
 use super::geometry::{check_channels, check_numbers, resized, shape_text, sized_axes};
-use ironbatch_kernel::{Error, Result, Spec, kernel};
+use super::moving::{Movable, Word, words, words_mut};
+use ironbatch_kernel::{Bool, Error, F16, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Add elements before and after, as ``np.pad``.
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of bool, uint8, int16, uint16, float16, float32 or float64
 /// before : sequence of int
 ///     How many elements come before, along as many axes; other axes stay as they are.
 /// after : sequence of int, optional
@@ -27,14 +28,15 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// Returns
 /// -------
 /// array of the dtype of `x`
+///     All bits are those of `x`, of NaN and infinities too.
 ///
 /// Raises
 /// ------
 /// ValueError
 ///     If a number is negative, `before` and `after` differ in length, or an axis without elements
 ///     would have to be continued.
-#[kernel(T = [u8, i16, u16, f32, f64], infer = infer, check = check)]
-pub(crate) fn pad<T: Number>(
+#[kernel(T = [Bool, u8, i16, u16, F16, f32, f64], infer = infer, check = check)]
+pub(crate) fn pad<T: Number + Movable>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
     before: &[i64],
@@ -51,18 +53,27 @@ pub(crate) fn pad<T: Number>(
         let length = x.shape()[axis] as i64;
         sources.push((0..out.shape()[axis] as i64).map(|at| border.place(at - first, length)).collect());
     }
+    place(&words(&x), &mut words_mut(&mut out), &sources, T::from_f64(value).word())
+}
+
+/// Set each element of `out` to the one of `x` that `sources` says, or to a value.
+fn place<W: Word>(
+    x: &ArrayViewD<'_, W>,
+    out: &mut ArrayViewMutD<'_, W>,
+    sources: &[Vec<Option<usize>>],
+    value: W,
+) -> Result<()> {
     let shape = x.shape().to_vec();
     let x = x.as_standard_layout();
-    let value = T::from_f64(value);
     let Some(source) = x.as_slice() else {
         return Err(Error::new("the item has no standard layout"));
     };
     if let Some(target) = out.as_slice_mut() {
-        fill(source, &shape, target, &sources, value);
+        fill(source, &shape, target, sources, value);
         return Ok(());
     }
     let mut whole = vec![value; out.len()];
-    fill(source, &shape, &mut whole, &sources, value);
+    fill(source, &shape, &mut whole, sources, value);
     out.iter_mut().zip(whole).for_each(|(target, value)| *target = value);
     Ok(())
 }

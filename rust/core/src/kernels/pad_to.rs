@@ -2,14 +2,15 @@
 
 use super::Number;
 use super::geometry::{check_channels, resized, shape_text, sized_axes};
-use ironbatch_kernel::{Error, Result, Spec, kernel};
+use super::moving::{Movable, Word, words, words_mut};
+use ironbatch_kernel::{Bool, Error, F16, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD, Slice};
 
 /// Add elements behind an item until it has a length: items of differing lengths get one shape.
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of bool, uint8, int16, uint16, float16, float32 or float64
 /// length : sequence of int
 ///     Lengths along as many axes: one for signals, two for images; other axes stay as they are.
 /// value : float
@@ -21,13 +22,14 @@ use ndarray::{ArrayViewD, ArrayViewMutD, Slice};
 /// Returns
 /// -------
 /// array of the dtype of `x`
+///     All bits are those of `x`, of NaN and infinities too.
 ///
 /// Raises
 /// ------
 /// ValueError
 ///     If an item is longer already (nothing is cut off), or a length is not above 0.
-#[kernel(T = [u8, i16, u16, f32, f64], infer = infer, check = check)]
-pub(crate) fn pad_to<T: Number>(
+#[kernel(T = [Bool, u8, i16, u16, F16, f32, f64], infer = infer, check = check)]
+pub(crate) fn pad_to<T: Number + Movable>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
     #[expect(unused_variables, reason = "it chose the shape of `out`")] length: &[i64],
@@ -36,7 +38,11 @@ pub(crate) fn pad_to<T: Number>(
     #[default("last")]
     channels: &str,
 ) {
-    let value = T::from_f64(value);
+    extend(&words(&x), &mut words_mut(&mut out), T::from_f64(value).word());
+}
+
+/// Set the first elements of `out` to those of `x`, the others to a value.
+fn extend<W: Word>(x: &ArrayViewD<'_, W>, out: &mut ArrayViewMutD<'_, W>, value: W) {
     let only_behind = x.shape().get(1..) == out.shape().get(1..);
     if only_behind && let (Some(source), Some(target)) = (x.as_slice(), out.as_slice_mut()) {
         let (front, behind) = target.split_at_mut(source.len());
@@ -46,7 +52,7 @@ pub(crate) fn pad_to<T: Number>(
     }
     out.fill(value);
     let shape = x.shape();
-    out.slice_each_axis_mut(|axis| Slice::from(..shape[axis.axis.index()])).assign(&x);
+    out.slice_each_axis_mut(|axis| Slice::from(..shape[axis.axis.index()])).assign(x);
 }
 
 fn check_length(length: &[i64]) -> Result<()> {

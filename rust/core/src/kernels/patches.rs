@@ -1,8 +1,8 @@
 //! `patches`: an item cut into boxes.
 
-use super::Number;
 use super::geometry::windows::Windows;
-use ironbatch_kernel::{Result, Spec, kernel};
+use super::moving::Movable;
+use ironbatch_kernel::{Bool, F16, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Cut an item into boxes of one size, row by row.
@@ -12,7 +12,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of bool, uint8, int16, uint16, float16, float32 or float64
 /// size : sequence of int
 ///     Lengths of a box along as many axes; other axes stay whole.
 /// stride : sequence of int, optional
@@ -25,13 +25,14 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// -------
 /// array of the dtype of `x`
 ///     The boxes, along a new first axis.
+///     All bits are those of `x`, of NaN and infinities too.
 ///
 /// Raises
 /// ------
 /// ValueError
 ///     If a box is larger than the item, or a number is not above 0.
-#[kernel(T = [u8, i16, u16, f32, f64], infer = infer, check = check)]
-pub(crate) fn patches<T: Number>(
+#[kernel(T = [Bool, u8, i16, u16, F16, f32, f64], infer = infer, check = check)]
+pub(crate) fn patches<T: Movable>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
     size: &[i64],

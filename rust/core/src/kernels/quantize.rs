@@ -2,18 +2,18 @@
 
 use super::codes::Bins;
 use super::{Number, map_elements};
-use ironbatch_kernel::{Dtype, Error, Result, Spec, kernel};
+use ironbatch_kernel::{Dtype, Error, F16, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 use std::cell::Cell;
 
 /// Replace numbers by the code of the bin they are in, as ``Quantizer(ranges, dtype=dtype)`` does.
 ///
 /// The range is cut into equal bins, two fewer than the dtype has codes. Numbers below it have the
-/// code of the first bin, numbers from its upper end on the highest code.
+/// code of the first bin, numbers from its upper end on the highest code; infinities are such.
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of uint8, int16, uint16, float16, float32 or float64
 /// ranges : (float, float)
 ///     Lower and upper end of the range.
 /// dtype : dtype
@@ -28,7 +28,7 @@ use std::cell::Cell;
 /// ValueError
 ///     If an item holds NaN, for which there is no code, or the range is empty or not finite.
 #[kernel(
-    T = [u8, i16, u16, f32, f64], U = [i8, u8, i16, u16],
+    T = [u8, i16, u16, F16, f32, f64], U = [i8, u8, i16, u16],
     elementwise, infer = infer, check = check
 )]
 pub(crate) fn quantize<T: Number, U: Number>(

@@ -1,8 +1,8 @@
 //! `random_crop`: a box cut out of an item, somewhere.
 
-use super::Number;
 use super::geometry::{check_channels, check_numbers, copy_box, resized, shape_text, sized_axes};
-use ironbatch_kernel::{Error, Item, ItemRng, Result, Spec, kernel};
+use super::moving::Movable;
+use ironbatch_kernel::{Bool, Error, F16, Item, ItemRng, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Cut out a box whose place is drawn, each possible one as often as the others.
@@ -12,7 +12,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of bool, uint8, int16, uint16, float16, float32 or float64
 /// size : sequence of int
 ///     Lengths of the box along as many axes; other axes stay whole.
 /// channels : 'last' or 'first'
@@ -21,13 +21,14 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// Returns
 /// -------
 /// array of the dtype of `x`
+///     All bits are those of `x`, of NaN and infinities too.
 ///
 /// Raises
 /// ------
 /// ValueError
 ///     If the box is larger than the item, or a length is not above 0.
-#[kernel(T = [u8, i16, u16, f32, f64], infer = infer, check = check)]
-pub(crate) fn random_crop<T: Number>(
+#[kernel(T = [Bool, u8, i16, u16, F16, f32, f64], infer = infer, check = check)]
+pub(crate) fn random_crop<T: Movable>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
     item: Item,

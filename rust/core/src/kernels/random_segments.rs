@@ -1,8 +1,8 @@
 //! `random_segments`: parts of a signal at random places.
 
-use super::Number;
 use super::geometry::{check_channels, copy_box, shape_text, signal_axis};
-use ironbatch_kernel::{Error, ItemRng, Result, Spec, kernel};
+use super::moving::Movable;
+use ironbatch_kernel::{Bool, Error, F16, ItemRng, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD, Axis};
 
 /// Cut segments of one length out of a signal, each from a place of its own.
@@ -12,7 +12,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD, Axis};
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of bool, uint8, int16, uint16, float16, float32 or float64
 /// length : int
 ///     Samples of a segment. For all items, or one value for each.
 /// count : int
@@ -24,13 +24,14 @@ use ndarray::{ArrayViewD, ArrayViewMutD, Axis};
 /// -------
 /// array of the dtype of `x`
 ///     The segments along a new first axis.
+///     All bits are those of `x`, of NaN and infinities too.
 ///
 /// Raises
 /// ------
 /// ValueError
 ///     If `length` or `count` is not above 0, or the item has fewer samples than a segment.
-#[kernel(T = [u8, i16, u16, f32, f64], infer = infer, check = check)]
-pub(crate) fn random_segments<T: Number>(
+#[kernel(T = [Bool, u8, i16, u16, F16, f32, f64], infer = infer, check = check)]
+pub(crate) fn random_segments<T: Movable>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
     rng: &mut ItemRng,

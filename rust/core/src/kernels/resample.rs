@@ -6,7 +6,7 @@ use super::filtering::{
 };
 use super::geometry::borders::Border;
 use super::geometry::{check_channels, resized, shape_text, signal_axis};
-use ironbatch_kernel::{Error, Result, Spec, kernel};
+use ironbatch_kernel::{Error, F16, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Denominators of rates.
@@ -22,7 +22,7 @@ const MOST: usize = 1000;
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of uint8, int16, uint16, float16, float32 or float64
 /// rate : float, optional
 ///     New rate over old one, from 0.001 to 1000, such as ``250 / 360``. It is taken as the nearest
 ///     fraction with a denominator up to 1000; ``n`` samples become ``ceil(n * rate)``. For all
@@ -45,7 +45,7 @@ const MOST: usize = 1000;
 /// ValueError
 ///     If not one of `rate` and `length` is given, `rate` is out of its range or NaN, `length` is
 ///     not above 0, or the item has no samples to make `length` of.
-#[kernel(T = [u8, i16, u16, f32, f64], infer = infer, check = check)]
+#[kernel(T = [u8, i16, u16, F16, f32, f64], infer = infer, check = check)]
 pub(crate) fn resample<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,

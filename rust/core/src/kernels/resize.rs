@@ -3,7 +3,7 @@
 use super::Number;
 use super::geometry::{check_channels, check_numbers, resized, sized_axes};
 use super::resampling::{FastResize, Interpolation, Method, Scratch, resample};
-use ironbatch_kernel::{Result, Spec, kernel};
+use ironbatch_kernel::{F16, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Give an item other lengths.
@@ -14,7 +14,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of uint8, int16, uint16, float16, float32 or float64
 /// size : sequence of int
 ///     New lengths along as many axes, such as height and width; other axes stay.
 /// interpolation : 'nearest', 'bilinear', 'bicubic', 'lanczos' or 'area'
@@ -37,7 +37,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// ------
 /// ValueError
 ///     If a length is not above 0, or the item has no elements.
-#[kernel(T = [u8, i16, u16, f32, f64], infer = infer, check = check)]
+#[kernel(T = [u8, i16, u16, F16, f32, f64], infer = infer, check = check)]
 pub(crate) fn resize<T: Number + FastResize>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,

@@ -3,7 +3,7 @@
 use super::geometry::borders::Border;
 use super::geometry::{check_channels, sized_axes};
 use super::warping::{Blend, Method, interpolation as known_interpolation, warp};
-use ironbatch_kernel::{Error, Result, Spec, kernel};
+use ironbatch_kernel::{Error, F16, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Rotate an image about its center; its size stays.
@@ -13,7 +13,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of uint8, int16, uint16, float16, float32 or float64
 /// angle : float
 ///     In degrees, counter-clockwise with the first row on top. For all items, or one for each.
 /// interpolation : 'nearest', 'bilinear' or 'bicubic'
@@ -37,7 +37,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// ------
 /// ValueError
 ///     If `angle` is NaN or infinite, or the item has fewer than two axes.
-#[kernel(T = [u8, i16, u16, f32, f64], infer = infer, check = check)]
+#[kernel(T = [u8, i16, u16, F16, f32, f64], infer = infer, check = check)]
 pub(crate) fn rotate<T: Blend>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,

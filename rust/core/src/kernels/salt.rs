@@ -3,7 +3,7 @@
 use super::Number;
 use super::geometry::{check_channels, check_numbers};
 use super::painting::Brush;
-use ironbatch_kernel::{Error, ItemRng, Result, kernel};
+use ironbatch_kernel::{Error, F16, ItemRng, Result, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Fill boxes that begin at random places with a color.
@@ -13,7 +13,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of uint8, int16, uint16, float16, float32 or float64
 /// share : float
 ///     At which share of the places a box begins, on average. For all items, or one for each.
 /// color : float or sequence of float, optional
@@ -29,13 +29,14 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// Returns
 /// -------
 /// array of the dtype and shape of `x`
+///     Outside of the boxes all bits are those of `x`, of NaN and infinities too.
 ///
 /// Raises
 /// ------
 /// ValueError
 ///     If `share` does not lie between 0 and 1, a length is not above 0, or there are not as many
 ///     colors as channels.
-#[kernel(T = [u8, i16, u16, f32, f64], check = check)]
+#[kernel(T = [u8, i16, u16, F16, f32, f64], check = check)]
 pub(crate) fn salt<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,

@@ -1,17 +1,18 @@
 //! `scale_shift`: an affine function of each element.
 
 use super::{Number, map_elements, writable};
-use ironbatch_kernel::{Dtype, Result, Spec, kernel};
+use ironbatch_kernel::{Dtype, F16, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Multiply and add: ``x * scale + shift``.
 ///
 /// Computed in double precision and converted once at the end: to an integer dtype by rounding
-/// halves to even, as ``np.rint``, with values beyond the dtype going to its ends and NaN to 0.
+/// halves to even, as ``np.rint``, with values beyond the dtype going to its ends and NaN to 0; in a
+/// float dtype NaN stays NaN, and what is beyond it is infinite.
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of uint8, int16, uint16, float16, float32 or float64
 /// scale, shift : float
 ///     For all items, or one value for each.
 /// dtype : dtype, optional
@@ -21,7 +22,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// -------
 /// array of the shape of `x`
 #[kernel(
-    T = [u8, i16, u16, f32, f64], U = [u8, i16, u16, f32, f64],
+    T = [u8, i16, u16, F16, f32, f64], U = [u8, i16, u16, F16, f32, f64],
     elementwise, infer = infer, check = check
 )]
 pub(crate) fn scale_shift<T: Number, U: Number>(

@@ -4,7 +4,7 @@ use super::Number;
 use super::filtering::{Beyond, Lines, in_c_order, load, running, store, sweep};
 use super::geometry::borders::Border;
 use super::geometry::{check_channels, sized_axes};
-use ironbatch_kernel::{Error, Result, kernel};
+use ironbatch_kernel::{Error, F16, Result, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Mean, root mean square, least or greatest element of a window around each element.
@@ -17,7 +17,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of uint8, int16, uint16, float16, float32 or float64
 /// size : sequence of int
 ///     Lengths of the window along as many axes; other axes stay as they are. The window is around
 ///     the element, with one more before it than behind it where the length is even. For all items,
@@ -43,7 +43,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// ValueError
 ///     If a length is not above 0, there are more of them than the item has axes, or the window
 ///     reaches too far to be computed.
-#[kernel(T = [u8, i16, u16, f32, f64], check = check)]
+#[kernel(T = [u8, i16, u16, F16, f32, f64], check = check)]
 pub(crate) fn sliding<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,

@@ -2,7 +2,7 @@
 
 use super::{Number, map_slice, shuffling};
 use crate::instructions::{InstructionSet, vectorised};
-use ironbatch_kernel::{Dtype, Error, Item, PastCaches, Result, Spec, kernel};
+use ironbatch_kernel::{Dtype, Error, F16, Item, PastCaches, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Shift and scale to a mean of 0 and a standard deviation of 1: ``(x * scale - mean) / std``.
@@ -11,7 +11,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of uint8, int16, uint16, float16, float32 or float64
 ///     If `mean` or `std` has several values, or `channels` is 'first', its last axis is that of
 ///     the channels.
 /// mean, std : float or sequence of float, optional
@@ -22,18 +22,19 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// channels : 'last' or 'first'
 ///     Layout of the result: 'first' moves the channels to the front.
 /// dtype : dtype
-///     Of the result: float32 or float64.
+///     Of the result: float16, float32 or float64.
 ///
 /// Returns
 /// -------
 /// array of `dtype`
-///     NaN or an infinity in an item makes its own mean and standard deviation NaN.
+///     NaN or an infinity in an item makes its own mean and standard deviation NaN; with given ones
+///     they stay what they are.
 ///
 /// Raises
 /// ------
 /// ValueError
 ///     If `std` has a zero, a negative number or NaN, or there are not as many values as channels.
-#[kernel(T = [u8, i16, u16, f32, f64], U = [f32, f64], infer = infer, check = check)]
+#[kernel(T = [u8, i16, u16, F16, f32, f64], U = [F16, f32, f64], infer = infer, check = check)]
 pub(crate) fn standardize<T: Number, U: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, U>,
@@ -280,8 +281,10 @@ fn check(plan: &standardize::Plan) -> Result<()> {
         return Err(Error::new(format!("std has to be above 0, not {std}")));
     }
     match plan.dtype {
-        Dtype::F32 | Dtype::F64 => Ok(()),
-        other => Err(Error::new(format!("dtype has to be float32 or float64, not {other}"))),
+        Dtype::F16 | Dtype::F32 | Dtype::F64 => Ok(()),
+        other => {
+            Err(Error::new(format!("dtype has to be float16, float32 or float64, not {other}")))
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! `transpose`: axes in another order.
 
 use super::geometry::shape_text;
-use super::{Number, by_bytes, shuffling};
-use ironbatch_kernel::{Error, Item, PastCaches, Result, Spec, kernel};
+use super::moving::{Movable, Word, words, words_mut};
+use super::shuffling;
+use ironbatch_kernel::{Bool, Error, F16, Item, PastCaches, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Side of the squares that a matrix is turned in, so that both sides stay in cache.
@@ -12,7 +13,7 @@ const TILE: usize = 32;
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of bool, uint8, int16, uint16, float16, float32 or float64
 /// axes : sequence of int, optional
 ///     Axis of `x` that each axis of the result is; negative ones count from the end. Left out:
 ///     the axes in reverse.
@@ -20,48 +21,59 @@ const TILE: usize = 32;
 /// Returns
 /// -------
 /// array of the dtype of `x`
+///     All bits are those of `x`, of NaN and infinities too.
 ///
 /// Raises
 /// ------
 /// ValueError
 ///     If `axes` are not all axes of the item, each of them once.
-#[kernel(T = [u8, i16, u16, f32, f64], infer = infer)]
-pub(crate) fn transpose<T: Number>(
+#[kernel(T = [Bool, u8, i16, u16, F16, f32, f64], infer = infer)]
+pub(crate) fn transpose<T: Movable>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
     item: Item,
     axes: Option<&[i64]>,
 ) -> Result<()> {
     let order = permutation(axes, x.ndim())?;
+    permute(words(&x), &mut words_mut(&mut out), item, order);
+    Ok(())
+}
+
+/// Set `out` to `x` with its axes in another order.
+fn permute<W: Word>(
+    x: ArrayViewD<'_, W>,
+    out: &mut ArrayViewMutD<'_, W>,
+    item: Item<'_>,
+    order: Vec<usize>,
+) {
     if let (Some(source), Some(target)) = (x.as_slice(), out.as_slice_mut()) {
         // Turning the first axes behind the others is turning a matrix.
         let rank = order.len();
         if let Some(turn) = (0..rank.max(1)).find(|turn| (0..rank).all(|axis| order[axis] == (axis + turn) % rank)) {
             let rows: usize = x.shape()[..turn].iter().product();
             turn_matrix(source, target, rows.max(1), item);
-            return Ok(());
+            return;
         }
     }
     out.assign(&x.permuted_axes(order));
-    Ok(())
 }
 
 /// Write the transpose of a matrix with that many rows.
-fn turn_matrix<T: Number>(source: &[T], target: &mut [T], rows: usize, item: Item<'_>) {
+fn turn_matrix<W: Word>(source: &[W], target: &mut [W], rows: usize, item: Item<'_>) {
     let columns = source.len() / rows;
     if rows <= 1 || columns <= 1 {
         target.copy_from_slice(source);
         return;
     }
     match (rows, columns) {
-        (_, 2) => split::<2, T>(source, target, rows),
-        (_, 3) if by_bytes(source, target, |source, target| to_planes(source, target, item)) => {}
-        (_, 3) => split::<3, T>(source, target, rows),
-        (_, 4) => split::<4, T>(source, target, rows),
-        (2, _) => join::<2, T>(source, target, columns),
-        (3, _) if by_bytes(source, target, shuffling::join) => {}
-        (3, _) => join::<3, T>(source, target, columns),
-        (4, _) => join::<4, T>(source, target, columns),
+        (_, 2) => split::<2, W>(source, target, rows),
+        (_, 3) if W::by_bytes(source, target, |source, target| to_planes(source, target, item)) => {}
+        (_, 3) => split::<3, W>(source, target, rows),
+        (_, 4) => split::<4, W>(source, target, rows),
+        (2, _) => join::<2, W>(source, target, columns),
+        (3, _) if W::by_bytes(source, target, shuffling::join) => {}
+        (3, _) => join::<3, W>(source, target, columns),
+        (4, _) => join::<4, W>(source, target, columns),
         _ => {
             for row in (0..rows).step_by(TILE) {
                 for column in (0..columns).step_by(TILE) {

@@ -3,14 +3,14 @@
 use super::Number;
 use super::geometry::{check_channels, resized, sized_axes};
 use super::resampling::{FastResize, Interpolation, Method, Scratch, resample};
-use ironbatch_kernel::{Error, Result, Spec, kernel};
+use ironbatch_kernel::{Error, F16, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Enlarge or shrink an item by factors: `resize` to ``round(n * factor)``, at least 1.
 ///
 /// Parameters
 /// ----------
-/// x : array of uint8, int16, uint16, float32 or float64
+/// x : array of uint8, int16, uint16, float16, float32 or float64
 /// factor : sequence of float
 ///     Along as many axes, such as height and width; other axes stay.
 /// interpolation : 'nearest', 'bilinear', 'bicubic', 'lanczos' or 'area'
@@ -21,12 +21,13 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// Returns
 /// -------
 /// array of the dtype of `x`
+///     Rounded, and with NaN and infinities, as by `resize`.
 ///
 /// Raises
 /// ------
 /// ValueError
 ///     If a factor is not a number above 0, or the item has no elements.
-#[kernel(T = [u8, i16, u16, f32, f64], infer = infer, check = check)]
+#[kernel(T = [u8, i16, u16, F16, f32, f64], infer = infer, check = check)]
 pub(crate) fn zoom<T: Number + FastResize>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,

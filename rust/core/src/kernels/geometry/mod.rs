@@ -3,8 +3,9 @@
 pub(crate) mod borders;
 pub(crate) mod windows;
 
+use super::moving::{Movable, Word, words, words_mut};
 use super::runs::Runs;
-use ironbatch_kernel::{Element, Error, Item, Result, Spec};
+use ironbatch_kernel::{Error, Item, Result, Spec};
 use ndarray::{ArrayViewD, ArrayViewMutD, Slice};
 use std::ops::Range;
 
@@ -85,9 +86,18 @@ pub(crate) fn shape_text<N: ToString>(shape: &[N]) -> String {
 /// Copy the box of `x` that begins at `start` and is as large as `out`; it has to lie within `x`.
 ///
 /// `item` is given where `out` is the first output of the kernel, all of it.
-pub(crate) fn copy_box<T: Element>(
+pub(crate) fn copy_box<T: Movable>(
     x: &ArrayViewD<'_, T>,
     out: &mut ArrayViewMutD<'_, T>,
+    start: &[usize],
+    item: Option<Item<'_>>,
+) {
+    copy_words(&words(x), &mut words_mut(out), start, item);
+}
+
+fn copy_words<W: Word>(
+    x: &ArrayViewD<'_, W>,
+    out: &mut ArrayViewMutD<'_, W>,
     start: &[usize],
     item: Option<Item<'_>>,
 ) {
@@ -104,10 +114,10 @@ pub(crate) fn copy_box<T: Element>(
 }
 
 /// Copy a box between items without gaps, in runs as long as the layout allows.
-fn copy_rows<T: Element>(
-    source: &[T],
+fn copy_rows<W: Word>(
+    source: &[W],
     shape: &[usize],
-    target: &mut [T],
+    target: &mut [W],
     size: &[usize],
     start: &[usize],
     item: Option<Item<'_>>,

@@ -7,7 +7,7 @@ use fast_image_resize::pixels::{
     F32, F32x2, F32x3, F32x4, InnerPixel, U8, U8x2, U8x3, U8x4, U16, U16x2, U16x3, U16x4,
 };
 use fast_image_resize::{CpuExtensions, FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
-use ironbatch_kernel::{Error, Result};
+use ironbatch_kernel::{Error, F16, Result};
 use std::ops::Range;
 
 /// What a worker keeps between items.
@@ -40,6 +40,7 @@ pub(crate) trait FastResize: Sized {
 }
 
 impl FastResize for i16 {}
+impl FastResize for F16 {}
 impl FastResize for f64 {}
 
 macro_rules! fast_resizes {

@@ -2,6 +2,7 @@
 
 use super::super::Number;
 use super::Image;
+use ironbatch_kernel::F16;
 
 /// Elements that can be blended.
 pub(crate) trait Blend: Number {
@@ -93,7 +94,7 @@ macro_rules! in_doubles {
     };
 }
 
-in_doubles!(i16, u16, f32, f64);
+in_doubles!(i16, u16, F16, f32, f64);
 
 /// Fraction of a place.
 #[inline]
