@@ -14,7 +14,12 @@ MODULES = ["ironbatch"] + [
     if not module.name.endswith("__main__")
 ]
 
-NEEDS = {"ironbatch.exchange.torch_data": "torch", "ironbatch.engines.frames": "distributed"}
+NEEDS = {
+    "ironbatch.engines.frames": "distributed",
+    "ironbatch.exchange.torch_data": "torch",
+    "ironbatch.kernels.jit.shaped": "numba",
+    "ironbatch.kernels.jit.wrapper": "numba",
+}
 """Modules that cannot be imported without a heavy package: they subclass or register."""
 
 
