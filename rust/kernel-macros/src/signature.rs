@@ -5,7 +5,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{
     Error, Expr, FnArg, GenericArgument, GenericParam, Ident, ItemFn, Pat, Path, PathArguments,
-    PathSegment, Result, Token, Type, bracketed,
+    PathSegment, Result, Token, Type, TypeReference, bracketed,
 };
 
 /// Keywords that the host's side of a call takes.
@@ -244,24 +244,7 @@ impl Signature {
         if let Type::Reference(reference) = &*typed.ty
             && reference.mutability.is_some()
         {
-            if last_segment(&reference.elem).is_some_and(|segment| segment.ident == "ItemRng") {
-                if self.draws() {
-                    return Err(Error::new_spanned(
-                        &typed.ty,
-                        "an item has one random stream",
-                    ));
-                }
-                self.arguments.push(Argument::Rng);
-                return Ok(());
-            }
-            if self.state.replace((*reference.elem).clone()).is_some() {
-                return Err(Error::new_spanned(
-                    &typed.ty,
-                    "a kernel has one `&mut` state at most",
-                ));
-            }
-            self.arguments.push(Argument::State);
-            return Ok(());
+            return self.lent(reference);
         }
         if last_segment(&typed.ty).is_some_and(|segment| segment.ident == "Item") {
             self.arguments.push(Argument::Item);
@@ -282,6 +265,28 @@ impl Signature {
             default,
             optional,
         });
+        Ok(())
+    }
+
+    /// An argument that the function may change for itself: the random stream, or the state.
+    fn lent(&mut self, reference: &TypeReference) -> Result<()> {
+        if last_segment(&reference.elem).is_some_and(|segment| segment.ident == "ItemRng") {
+            if self.draws() {
+                return Err(Error::new_spanned(
+                    reference,
+                    "an item has one random stream",
+                ));
+            }
+            self.arguments.push(Argument::Rng);
+            return Ok(());
+        }
+        if self.state.replace((*reference.elem).clone()).is_some() {
+            return Err(Error::new_spanned(
+                reference,
+                "a kernel has one `&mut` state at most",
+            ));
+        }
+        self.arguments.push(Argument::State);
         Ok(())
     }
 

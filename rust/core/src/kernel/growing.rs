@@ -110,6 +110,16 @@ pub struct Grown {
     pieces: Vec<(usize, Piece)>,
 }
 
+impl std::fmt::Debug for Grown {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Grown")
+            .field("dtype", &self.dtype)
+            .field("pieces", &self.pieces.len())
+            .finish()
+    }
+}
+
 impl Grown {
     /// Put together what ranges have written.
     pub(super) fn new(dtype: Dtype, mut pieces: Vec<(usize, Piece)>) -> Result<Self> {
@@ -220,8 +230,8 @@ mod tests {
         unsafe {
             assert_eq!(reserve(raw, elements.len()), abi::OK);
             assert!((*raw).capacity >= elements.len());
-            let data = (*raw).data.cast::<u16>();
-            ptr::copy_nonoverlapping(elements.as_ptr(), data, elements.len());
+            let bytes = elements.as_ptr().cast::<u8>();
+            ptr::copy_nonoverlapping(bytes, (*raw).data.cast(), size_of_val(elements));
             (*raw).length = elements.len();
             for (item, &end) in ends.iter().enumerate() {
                 *(*raw).ends.add(item) = end;

@@ -119,6 +119,10 @@ fn check(plan: &decode_image::Plan) -> Result<()> {
     Ok(())
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "how `shapes` of a kernel is called"
+)]
 fn shapes(x: ArrayView1<'_, u8>, plan: &decode_image::Plan) -> Result<Vec<Spec>> {
     let file = x.to_slice_or_vec();
     let picture = Picture::read(&file)?;

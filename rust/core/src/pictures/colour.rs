@@ -115,6 +115,10 @@ fn grey(r: u8, g: u8, b: u8) -> u8 {
 }
 
 /// What is left of white light, as Pillow counts it.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "pixels are chunks of a slice"
+)]
 fn of_inks(&[c, m, y, k]: &[u8; 4]) -> [u8; 3] {
     let light = 255 - u32::from(k);
     [c, m, y].map(|ink| {

@@ -1,4 +1,4 @@
-//! JPEG, by `libjpeg-turbo-rs`: the same pixels as the library that Pillow and OpenCV have.
+//! JPEG, by `libjpeg-turbo-rs`: the same pixels as the library that Pillow and `OpenCV` have.
 
 use super::colour::Colour;
 use super::{Kind, Picture};
@@ -115,12 +115,7 @@ fn frame_of(segment: &[u8]) -> Result<Picture> {
 }
 
 /// Decode: grey, RGB, or inks as Pillow has them.
-pub(super) fn decode(
-    file: &[u8],
-    header: &Header,
-    picture: &Picture,
-    out: &mut [u8],
-) -> Result<()> {
+pub(super) fn decode(file: &[u8], header: Header, picture: &Picture, out: &mut [u8]) -> Result<()> {
     // The end of a thumbnail stands before the first scan.
     let scans = file.get(header.scan..).unwrap_or_default();
     if !scans.windows(2).rev().any(|pair| pair == [0xFF, 0xD9]) {

@@ -147,7 +147,7 @@ impl Picture {
     /// Decode as stored: colours of the file, and of 16 bits the upper byte first.
     fn stored(&self, file: &[u8], out: &mut [u8]) -> Result<()> {
         match &self.kind {
-            Kind::Jpeg(header) => jpeg::decode(file, header, self, out),
+            Kind::Jpeg(header) => jpeg::decode(file, *header, self, out),
             Kind::Png(header) => png::decode(file, header, self, out),
         }
     }
