@@ -169,7 +169,7 @@ fn memory_that_does_not_fit_is_refused() {
             },
             out
         )
-        .contains("x has to be uint8")
+        .contains("x has to be bool or uint8")
     );
     assert!(
         refused(
