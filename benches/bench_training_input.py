@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import statistics
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benches.row import Measured, Row, compare
+from benches.row import Measured, Row
 from ironbatch import Batch, Dataset, kernels
 
 MEAN, STD = (123.0, 116.0, 103.0), (58.0, 57.0, 57.0)
@@ -135,7 +137,9 @@ def grain_batches(stack: ExitStack, processes: bool) -> Batches:
     )
     if processes:
         made = data.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=2))
-        made = made.mp_prefetch(grain.MultiprocessingOptions(num_workers=2))
+        made = made.mp_prefetch(
+            grain.MultiprocessingOptions(num_workers=2, per_worker_buffer_size=1)
+        )
     else:
         made = data.to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=4))
     batches: Batches = iter(made)
@@ -187,26 +191,36 @@ def batchflow_batches(stack: ExitStack) -> Batches:
     return (batch.images for batch in batches)
 
 
+AHEAD = 6
+"""Batches that are taken before each timing: more than any side has made ahead meanwhile."""
+
+
+def rate(made: Batches, count: int) -> float:
+    """Give the seconds a batch takes, once those that were made ahead are gone."""
+    for _ in range(AHEAD):
+        next(made)
+    start = time.perf_counter()
+    for _ in range(count):
+        next(made)
+    return (time.perf_counter() - start) / count
+
+
+def quartiles(ratios: list[float]) -> Measured:
+    """Sum the rounds up."""
+    low, median, high = statistics.quantiles(ratios, n=4)
+    return Measured(median, low, high)
+
+
 def beside(*peers: Callable[[ExitStack], Batches], batches: int) -> Measured:
-    """Compare the time of a batch with that of the quickest peer."""
+    """Compare the time of a batch with that of the quickest peer, in turn."""
     with ExitStack() as stack, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ours = ironbatch_batches(stack)
-        theirs = [peer(stack) for peer in peers]
-        for made in (ours, *theirs):
-            for _ in range(3):
-                next(made)
-        measured = [
-            compare(
-                lambda: [next(ours) for _ in range(8)],
-                lambda made=made: [next(made) for _ in range(batches)],  # type: ignore[misc]
-                rounds=9,
-                budget=0.0,
-            )
-            for made in theirs
-        ]
-        slowest = min(measured, key=lambda one: one.median)
-        return Measured(*(ratio * 8 / batches for ratio in vars(slowest).values()))
+        measured = []
+        for peer in peers:
+            theirs = peer(stack)
+            measured.append(quartiles([(rate(theirs, batches)) / rate(ours, 12) for _ in range(9)]))
+        return min(measured, key=lambda one: one.median)
 
 
 def beside_a_copy() -> Measured:
@@ -218,27 +232,26 @@ def beside_a_copy() -> Measured:
         ours = ironbatch_batches(stack)
         pool = stack.enter_context(ThreadPoolExecutor(2))
 
-        def copy() -> None:
-            halves = (slice(0, half), slice(half, BATCH))
-            list(pool.map(lambda part: np.copyto(target[part], source[part]), halves))
+        def copies() -> Iterator[object]:
+            while True:
+                halves = (slice(0, half), slice(half, BATCH))
+                yield list(pool.map(lambda part: np.copyto(target[part], source[part]), halves))
 
-        for _ in range(3):
-            next(ours)
-        return compare(lambda: next(ours), copy, rounds=25)
+        return quartiles([rate(copies(), 12) / rate(ours, 12) for _ in range(15)])
 
 
 _PEERS: list[tuple[str, str, float, int, list[Callable[[ExitStack], Batches]]]] = [
-    ("nvidia.dali", "DALI on the processor, crop_mirror_normalize", 1.5, 8, [dali_batches]),
-    ("torch", "torch DataLoader, two workers", 10, 2, [torch_batches]),
+    ("nvidia.dali", "DALI on the processor, crop_mirror_normalize", 1.5, 12, [dali_batches]),
+    ("torch", "torch DataLoader, two workers", 10, 6, [torch_batches]),
     (
         "grain",
         "Grain, the quicker of two threads and two processes",
         10,
-        2,
+        6,
         [partial(grain_batches, processes=False), partial(grain_batches, processes=True)],
     ),
-    ("spdl", "SPDL, two threads", 10, 2, [spdl_batches]),
-    ("batchflow", "BatchFlow", 10, 2, [batchflow_batches]),
+    ("spdl", "SPDL, two threads", 10, 6, [spdl_batches]),
+    ("batchflow", "BatchFlow", 10, 6, [batchflow_batches]),
 ]
 
 
