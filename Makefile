@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test test-full test-rust lint format bench docs pictures wheel-test deny
+.PHONY: help build test test-full test-rust memcheck lint format bench docs pictures wheel-test deny
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,6 +16,13 @@ test-full:  ## Run every test, those that need heavy packages too
 test-rust:  ## Run the tests of the Rust crates
 	cargo test --workspace --exclude ironbatch-py --all-targets
 	cargo test --workspace --exclude ironbatch-py --doc
+
+# The sanitizer comes with stable Rust, but its flag has to be unlocked; build scripts and macros run
+# on the host, which `--target` keeps them apart from.
+memcheck:  ## Run the tests of the Rust crates under the address sanitizer
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test --lib \
+		--target "$$(rustc -vV | sed -n 's/^host: //p')" --target-dir target/memcheck \
+		-p ironbatch-core -p ironbatch-kernel
 
 lint:  ## Check format, lints, types and stubs
 	cargo fmt --all --check
