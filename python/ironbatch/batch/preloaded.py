@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from ironbatch import components as columns
 from ironbatch.errors import ComponentError
 from ironbatch.sources import Rows, Table, source_of
-from ironbatch.sources.chunks import chunk_limit
+from ironbatch.sources.kept import chunk_limit
 from ironbatch.sources.labels import Labels, labels_of
 from ironbatch.sources.records import RecordPart
 
@@ -146,15 +146,19 @@ class Preloaded:
             name: None if name in self._sources else part for name, part in self.parts.items()
         }
         if (source := source_of(self.data)) is not None:
-            state["data"] = source if source.portable else state["parts"]
+            state["data"] = source
+            if not source.portable:
+                del state["data"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        if isinstance(self.data, Rows | Table):
-            self.data = self.data.given
         for name, known in self._sources.items():
             self.parts[name] = known.given
+        if "data" not in state:
+            self.data = self.parts[None] if self.names is None else self.parts
+        elif isinstance(self.data, Rows | Table):
+            self.data = self.data.given
         self._make_columns()
 
     def __contains__(self, name: object) -> bool:
@@ -294,7 +298,7 @@ class Preloaded:
     def blocks(self) -> tuple[int | None, int | None]:
         """Say how many rows are read together, and how many such blocks may be mixed.
 
-        The chunks of the part with the largest rows count. None, None if all rows lie in memory.
+        The chunks of the part with the largest rows count. None, None if no part has any.
         """
         heaviest = self._heaviest()
         if heaviest is None:
@@ -304,13 +308,24 @@ class Preloaded:
         return size, max(1, min(_MOST_BLOCKS, chunk_limit() // 4 // nbytes)) if nbytes else None
 
     def rows_in_blocks(self, index: DatasetIndex) -> NDArray[np.int64] | None:
-        """Give the row of each item of an index in the part whose chunks count."""
+        """Give the row of each item of an index in the part whose chunks count.
+
+        Where chunks are of different lengths, rows are numbered as if all were of the longest.
+        """
         heaviest = self._heaviest()
-        return None if heaviest is None else self._positions_in(heaviest[1], index, heaviest[0])
+        if heaviest is None:
+            return None
+        name, part = heaviest
+        return part.block_places(self._positions_in(part, index, name))
 
     def _heaviest(self) -> tuple[str | None, Rows | Table] | None:
         found = [(name, each) for name, each in self._sources.items() if each.block]
-        return max(found, key=lambda each: each[1].row_bytes or 0, default=None)
+        # What is on disk goes before what has been read into memory from there.
+        return max(
+            found,
+            key=lambda each: (each[0] not in self._columns, each[1].row_bytes or 0),
+            default=None,
+        )
 
     def _rows(self, part: Any, index: DatasetIndex, name: str | None) -> Any:
         if part is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -31,12 +31,15 @@ class TableCache:
     max_tables : int
         Most tables kept.
     max_bytes : int
-        Most bytes kept; the table used last is kept however large.
+        Most bytes kept.
+    least : int
+        How many, of those used last, are kept however large they are.
     """
 
-    def __init__(self, max_tables: int = 8, max_bytes: int = 1 << 30) -> None:
+    def __init__(self, max_tables: int = 8, max_bytes: int = 1 << 30, least: int = 1) -> None:
         self._max_tables = max_tables
         self.max_bytes = max_bytes
+        self._least = least
         self.clear()
         os.register_at_fork(after_in_child=self.clear)
 
@@ -45,6 +48,7 @@ class TableCache:
         self._lock = threading.Lock()
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._total = 0
+        self._lost: deque[Hashable] = deque()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -60,6 +64,7 @@ class TableCache:
             Reads it: gives the table and how many bytes it takes.
         """
         with self._lock:
+            self._drop_lost()
             entry = self._entries.setdefault(key, _Entry())
             self._entries.move_to_end(key)
         with entry.lock:
@@ -75,9 +80,31 @@ class TableCache:
                 self._count(key, entry, nbytes)
         return entry.table
 
-    def forget(self, owner: Hashable) -> None:
-        """Drop all whose key is a tuple that begins with `owner`."""
+    def grow(self, key: Hashable, nbytes: int) -> None:
+        """Count further bytes of a table, if it is still kept."""
         with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None:
+                entry.nbytes += nbytes
+                self._total += nbytes
+                self._shrink()
+
+    def forget(self, owner: Hashable) -> None:
+        """Drop all whose key is a tuple that begins with `owner`.
+
+        For finalizers too, which may run anywhere, in a thread that holds the lock as well: what
+        cannot be dropped now is dropped when the cache is used next.
+        """
+        self._lost.append(owner)
+        if self._lock.acquire(blocking=False):
+            try:
+                self._drop_lost()
+            finally:
+                self._lock.release()
+
+    def _drop_lost(self) -> None:
+        while self._lost:
+            owner = self._lost.popleft()
             own = [key for key in self._entries if isinstance(key, tuple) and key[0] == owner]
             for key in own:
                 self._total -= self._entries.pop(key).nbytes
@@ -97,7 +124,7 @@ class TableCache:
             self._shrink()
 
     def _shrink(self) -> None:
-        while len(self._entries) > 1 and (
+        while len(self._entries) > self._least and (
             len(self._entries) > self._max_tables or self._total > self.max_bytes
         ):
             _, dropped = self._entries.popitem(last=False)

@@ -180,8 +180,11 @@ class BlockOrder:
                 self._groups = None, bounds
             else:
                 numbers = rows // self._size
-                members = np.argsort(numbers, kind="stable")
-                ends = np.flatnonzero(np.diff(numbers[members])) + 1
+                members = None
+                if (numbers[1:] < numbers[:-1]).any():
+                    members = np.argsort(numbers, kind="stable")
+                    numbers = numbers[members]
+                ends = np.flatnonzero(np.diff(numbers)) + 1
                 self._groups = members, np.concatenate([[0], ends, [self._n]])
         return self._groups
 

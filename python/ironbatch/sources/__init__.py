@@ -30,7 +30,18 @@ is a new file and no edit elsewhere.
 """
 
 from ironbatch.sources.base import Rows, Table
-from ironbatch.sources.chunks import set_chunk_limit
+from ironbatch.sources.kept import set_chunk_limit
+from ironbatch.sources.parquet import ParquetTable
 from ironbatch.sources.registry import package_of, register_source, source_of
+from ironbatch.sources.room import set_whole_limit
 
-__all__ = ["Rows", "Table", "package_of", "register_source", "set_chunk_limit", "source_of"]
+__all__ = [
+    "ParquetTable",
+    "Rows",
+    "Table",
+    "package_of",
+    "register_source",
+    "set_chunk_limit",
+    "set_whole_limit",
+    "source_of",
+]

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from ironbatch import components
 from ironbatch.extras import need
 
-__all__ = ["as_objects", "component_of", "has_form"]
+__all__ = ["as_objects", "component_of", "empty_of", "has_form", "needs_values"]
 
 
 def _plain(column: Any) -> Any:
@@ -106,6 +106,45 @@ def has_form(column: Any) -> bool:
     if types.is_floating(kind) or types.is_temporal(kind):
         return True
     return not column.null_count
+
+
+def empty_of(kind: Any) -> Any:
+    """Give the component, or the objects, that a column of a type and without rows is.
+
+    Parameters
+    ----------
+    kind : pyarrow.DataType
+
+    Examples
+    --------
+    >>> import pyarrow
+    >>> empty_of(pyarrow.float32()), empty_of(pyarrow.decimal128(5))
+    (Dense([], dtype=float32), array([], dtype=object))
+    """
+    column = _arrow().chunked_array([], kind)
+    made = component_of(column)
+    return as_objects(column) if made is None else made
+
+
+def needs_values(kind: Any) -> bool:
+    """Whether it takes the values of a column of a type to say if it is a component or objects.
+
+    Parameters
+    ----------
+    kind : pyarrow.DataType
+
+    Examples
+    --------
+    >>> import pyarrow
+    >>> needs_values(pyarrow.int8()), needs_values(pyarrow.float32())
+    (True, False)
+    """
+    types = _arrow().types
+    plain = _plain(_arrow().chunked_array([], kind)).type
+    if types.is_floating(plain) or types.is_temporal(plain):
+        return False
+    made = empty_of(kind)
+    return not (isinstance(made, np.ndarray) and made.dtype == object)
 
 
 def as_objects(column: Any, name: str | None = None) -> NDArray[np.object_]:

@@ -45,6 +45,14 @@ class _Data(ABC):
         """Give the labels of rows, as an index takes ids; only asked if it is `labelled`."""
         raise NotImplementedError(f"{type(self).__name__} has no labels")
 
+    def block_places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Number rows such that block k has the numbers from ``k * block`` on.
+
+        They are numbered so already, unless blocks are of different lengths and `block` is that of
+        the longest.
+        """
+        return rows
+
 
 class Rows(_Data):
     """One row for each item, kept by another package."""
@@ -140,6 +148,10 @@ class SideBySide(Rows):
 
     def __len__(self) -> int:
         return len(self._table)
+
+    def block_places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Number rows as the table does."""
+        return self._table.block_places(rows)
 
     def labels(self) -> Any:
         """Give the labels of the table."""

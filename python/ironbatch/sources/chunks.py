@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 from abc import abstractmethod
-from itertools import count
 from typing import Any
 from weakref import finalize
 
@@ -13,38 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironbatch import components
-from ironbatch.formats.table_cache import TableCache
 from ironbatch.sources.base import Rows
+from ironbatch.sources.kept import chunk_limit, kept, new_token
 
-__all__ = ["ChunkedRows", "chunk_limit", "set_chunk_limit"]
-
-_MANY = 1 << 20
-_cache = TableCache(_MANY, int(os.environ.get("IRONBATCH_CHUNK_BYTES", 1 << 28)))
-_tokens = count()
-
-
-def set_chunk_limit(nbytes: int) -> None:
-    """Say how many bytes of chunks that were read are kept, over all arrays.
-
-    Parameters
-    ----------
-    nbytes : int
-        256 MiB unless the environment variable ``IRONBATCH_CHUNK_BYTES`` says otherwise. A batch
-        whose chunks would take more than half of it is read row by row and keeps nothing.
-
-    Raises
-    ------
-    ValueError
-        If it is negative.
-    """
-    if nbytes < 0:
-        raise ValueError(f"a limit of chunks is a number of bytes, got {nbytes}")
-    _cache.set_limit(nbytes)
-
-
-def chunk_limit() -> int:
-    """Give the limit that `set_chunk_limit` sets, in bytes."""
-    return _cache.max_bytes
+__all__ = ["ChunkedRows"]
 
 
 class ChunkedRows(Rows):
@@ -72,8 +42,8 @@ class ChunkedRows(Rows):
         fixed = not self.dtype.hasobject and self.dtype.kind != "T"
         self.row_bytes = self.dtype.itemsize * math.prod(self._item) if fixed else None
         self.block = block if block != 1 else None  # rows that are chunks are read alone
-        self._token = next(_tokens)
-        finalize(self, _cache.forget, self._token)
+        self._token = new_token()
+        finalize(self, kept.forget, self._token)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.given,)
@@ -131,7 +101,7 @@ class ChunkedRows(Rows):
             rows = np.asarray(self.read_slice(start, stop))
             return rows, rows.nbytes
 
-        rows: NDArray[Any] = _cache.get((self._token, number), read)
+        rows: NDArray[Any] = kept.get((self._token, number), read)
         return rows
 
     def _component(self, rows: Any, name: str | None) -> Any:
