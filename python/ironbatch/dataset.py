@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from types import SimpleNamespace
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ironbatch.batch import Batch
+from ironbatch.batch.constructor import explain_constructor
 from ironbatch.batch.preloaded import Addressing, Preloaded
+from ironbatch.batch.seeded import run_key, seeded
+from ironbatch.cross_validation import CrossValidated
 from ironbatch.errors import UnknownIdError
-from ironbatch.index import Baseset, DatasetIndex
+from ironbatch.index import DatasetIndex
 from ironbatch.index.blocks import BLOCKS, Blocks
 from ironbatch.index.iteration import IterState, refuse_misspelt
-from ironbatch.random import make_rng, stream_key
 from ironbatch.sources import Table
 from ironbatch.sources.items import columns_of, data_of, items_of
 from ironbatch.type_variables import BatchT
 
 if TYPE_CHECKING:
     from ironbatch.display.summary import Summary
-    from ironbatch.namedexpr import NamedExpression
     from ironbatch.pipeline import Pipeline
 
 _PipelineT = TypeVar("_PipelineT", bound="Pipeline[Any]")
@@ -35,7 +34,7 @@ class NotASubsetError(UnknownIdError, IndexError):
     """The ids of a subset are not all in the dataset."""
 
 
-class Dataset(Baseset[BatchT]):
+class Dataset(CrossValidated[BatchT]):
     """All items of a data set, and how batches of them are made.
 
     Parameters
@@ -125,7 +124,6 @@ class Dataset(Baseset[BatchT]):
             raise TypeError(f"index_col={index_col!r} is a column of a table, and there is none")
         super().__init__(index, *args)
         self.batch_class = batch_class
-        self.cv_splits: int = 0
         self._copy = copy
         if preloaded is not None and not isinstance(preloaded, Preloaded):
             preloaded = Preloaded(
@@ -251,7 +249,7 @@ class Dataset(Baseset[BatchT]):
                 index, *args, dataset=self, preloaded=self.preloaded, copy=self._copy, **kwargs
             )
         except TypeError as error:
-            explained = _explain_constructor(
+            explained = explain_constructor(
                 self.batch_class,
                 index,
                 args,
@@ -307,8 +305,8 @@ class Dataset(Baseset[BatchT]):
             iter_params=state,
             **kwargs,
         )
-        key = _run_key(shuffle, state)
-        return batches if key is None else _seeded(batches, key)
+        key = run_key(shuffle, state)
+        return batches if key is None else seeded(batches, key)
 
     def next_batch(
         self,
@@ -476,126 +474,3 @@ class Dataset(Baseset[BatchT]):
                 f"got {type(pipeline).__name__}"
             )
         return pipeline << self
-
-    # Cross-validation
-
-    def cv_split(self, method: str = "kfold", n_splits: int = 5, shuffle: Any = False) -> None:
-        """Split the dataset into folds for cross-validation.
-
-        Fold ``k`` is at ``dataset.cvK``, with the fold as ``test`` and the others as ``train``; the
-        same parts are at ``dataset.train.cvK`` and ``dataset.test.cvK``. The first ``len %
-        n_splits`` folds are one item longer.
-
-        Parameters
-        ----------
-        method : {'kfold'}
-            How to split.
-        n_splits : int
-            Number of folds, at least 2.
-        shuffle : bool, int, SeedSequence, Generator
-            Whether, and with which seed, the items are permuted first.
-
-        Raises
-        ------
-        ValueError
-            If the method is unknown, or there are fewer items than folds.
-        """
-        if method != "kfold":
-            raise ValueError(f"the methods of cross-validation are 'kfold', got {method!r}")
-        if n_splits < 2 or n_splits > len(self):
-            raise ValueError(f"n_splits must be from 2 to the {len(self)} items, got {n_splits}")
-        for number in range(self.cv_splits):
-            self.__dict__.pop(f"cv{number}", None)
-        self.cv_splits = n_splits
-        rng = make_rng(shuffle)
-        order = np.arange(len(self)) if rng is None else rng.permutation(len(self))
-        folds = np.array_split(order, n_splits)
-        for number in range(n_splits):
-            others = [fold for place, fold in enumerate(folds) if place != number]
-            part = type(self).from_dataset(self, self.index, copy=True)
-            part.train = self.create_subset(self.index.take(np.concatenate(others)))
-            part.test = self.create_subset(self.index.take(folds[number]))
-            setattr(self, f"cv{number}", part)
-        for name in ("train", "test"):
-            holder = getattr(self, name)
-            if holder is None:
-                holder = SimpleNamespace()
-                setattr(self, name, holder)
-            for number in range(n_splits):
-                setattr(holder, f"cv{number}", getattr(self.cv(number), name))
-
-    def cv(self, number: int) -> Dataset:
-        """Give fold `number` of the cross-validation, counted from 0.
-
-        Raises
-        ------
-        IndexError
-            If there is no such fold.
-        """
-        if not 0 <= number < self.cv_splits:
-            raise IndexError(f"there are {self.cv_splits} folds, got {number}")
-        part: Dataset = getattr(self, f"cv{number}")
-        return part
-
-    def CV(self, expr: Any) -> NamedExpression:
-        """Give an expression for a fold of the cross-validation.
-
-        Parameters
-        ----------
-        expr : NamedExpression
-            Number of the fold.
-
-        Returns
-        -------
-        NamedExpression
-            Stands for the fold, as in ``pipeline << dataset.CV(C('fold')).train``.
-        """
-        from ironbatch.namedexpr import F
-
-        fold: NamedExpression = F(self.cv)(expr)
-        return fold
-
-
-def _run_key(shuffle: Any, state: IterState) -> tuple[int, int] | None:
-    """Give the key of a run's random streams; None when nothing seeds it."""
-    if state.order is not None and "key" in state.order:
-        first, second = state.order["key"]
-        return first, second
-    if isinstance(shuffle, int | np.integer | np.random.SeedSequence) and not isinstance(
-        shuffle, bool
-    ):
-        return stream_key(shuffle)
-    return None
-
-
-def _seeded(batches: Iterator[Any], key: tuple[int, int]) -> Iterator[Any]:
-    """Tell each batch the key of the run and where in the run it begins."""
-    position = 0
-    for batch in batches:
-        if isinstance(batch, Batch):
-            batch.__dict__["_stream_key"] = key
-            batch.__dict__["_first_position"] = position
-            position += len(batch.index)
-        yield batch
-
-
-def _explain_constructor(
-    batch_class: type[Batch], index: Any, args: tuple[Hashable, ...], kwargs: dict[str, Any]
-) -> TypeError | None:
-    """Say which argument a batch class refuses; None when its constructor takes them all."""
-    signature = inspect.signature(batch_class)
-    try:
-        signature.bind(index, *args, **kwargs)
-    except TypeError as error:
-        refused = [
-            name
-            for name in kwargs
-            if name not in signature.parameters
-            and all(p.kind is not p.VAR_KEYWORD for p in signature.parameters.values())
-        ]
-        what = f"the keyword {refused[0]!r}" if refused else f"its arguments ({error})"
-        return TypeError(
-            f"the constructor of {batch_class.__name__} does not take {what} that the "
-            "dataset passes; let it accept *args and **kwargs and hand them to super().__init__()"
-        )
-    return None
