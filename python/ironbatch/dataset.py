@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
@@ -40,9 +40,10 @@ class Dataset(CrossValidated[BatchT]):
     Parameters
     ----------
     index : DatasetIndex, int, array-like of ids, callable, or data
-        The items; or a table or an array of two and more dimensions, which is what `preloaded` is
-        then: its rows are the items. Their ids are the values of `index_col`, or the labels of a
-        pandas DataFrame, or else 0, 1, ...
+        The items; or a table, a dict of columns, or an array of two and more dimensions, which is
+        what `preloaded` is then: its rows are the items. Their ids are the values of `index_col`,
+        or the labels of a pandas DataFrame, or else 0, 1, ... A DatasetDict of Hugging Face is all
+        of its splits, one after the other, and `train`, `test` and `validation` are they.
     batch_class : type
         A subclass of `Batch`. If it has no components and the items are the rows of a table, they
         are its columns.
@@ -115,10 +116,13 @@ class Dataset(CrossValidated[BatchT]):
             raise TypeError(f"batch_class must be a subclass of Batch, got {batch_class!r}")
         components = batch_class.components
         names = (components,) if isinstance(components, str) else components and tuple(components)
+        parts: Mapping[str, range] = {}
         if preloaded is None and (data := data_of(index)) is not None:
             index, preloaded = items_of(data, index_col), data
-            if names is None and isinstance(data, Table):
-                names = columns_of(data, index_col, batch_class)
+            if isinstance(data, Table):
+                parts = data.splits
+                if names is None:
+                    names = columns_of(data, index_col, batch_class)
             index_col, addressing = None, "position"  # the rows are the items, in their order
         elif index_col is not None and preloaded is None:
             raise TypeError(f"index_col={index_col!r} is a column of a table, and there is none")
@@ -139,6 +143,10 @@ class Dataset(CrossValidated[BatchT]):
         self._attrs = tuple(kwargs)
         for name, value in kwargs.items():
             setattr(self, name, value)
+        for name, rows in parts.items():
+            if rows:
+                part = self.index.take(np.arange(rows.start, rows.stop))
+                setattr(self, name, self.create_subset(part))
         if splits:
             self.cv_split(**splits)
 

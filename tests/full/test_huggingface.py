@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ironbatch import Batch, Dataset
+from ironbatch import Batch, ComponentError, Dataset
 from ironbatch.components import Ragged, Strings
 
 pytestmark = [
@@ -129,5 +129,77 @@ def test_the_data_of_batches_without_components_are_its_rows():
 
 
 def test_what_can_only_be_iterated_over_is_refused():
+    from datasets import IterableDatasetDict
+
+    stream = in_memory().to_iterable_dataset()
     with pytest.raises(TypeError, match="IterableDataset of Hugging Face"):
-        Dataset(in_memory().to_iterable_dataset(), Plain)
+        Dataset(stream, Plain)
+    with pytest.raises(TypeError, match="IterableDatasetDict of Hugging Face"):
+        Dataset(IterableDatasetDict({"train": stream}), Plain)
+
+
+# Splits
+
+
+def in_splits(**sizes):
+    from datasets import DatasetDict
+
+    made, start = {}, 0
+    for name, size in sizes.items():
+        made[name] = in_memory().select(range(start, start + size))
+        start += size
+    return DatasetDict(made)
+
+
+@pytest.mark.parametrize("where", ["in memory", "on disk"])
+def test_splits_are_those_of_the_dataset(where, tmp_path):
+    from datasets import load_from_disk
+
+    data = in_splits(train=10, validation=4, test=6)
+    if where == "on disk":
+        data.save_to_disk(tmp_path / "data")
+        data = load_from_disk(tmp_path / "data")
+    dataset = Dataset(data)
+    assert dataset.is_split
+    assert [len(part) for part in (dataset, dataset.train, dataset.test, dataset.validation)] == [
+        20,
+        10,
+        6,
+        4,
+    ]
+    for part, first in ((dataset.train, 0), (dataset.validation, 10), (dataset.test, 14)):
+        seen = {}
+        for batch in part.gen_batch(3, shuffle=1, n_epochs=1):
+            seen |= dict(zip(batch.indices.tolist(), batch.text.to_list(), strict=True))
+        assert seen == {n: f"text {n}" for n in range(first, first + len(part))}
+    assert "train 10, test 6, validation 4" in repr(dataset)
+
+
+def test_splits_with_a_column_of_ids():
+    dataset = Dataset(in_splits(train=12, test=8), Plain, index_col="text")
+    assert dataset.test.indices[0] == "text 12"
+    assert dataset.test.create_batch(["text 13"]).label.tolist() == [1]
+    assert dataset.validation is None
+
+
+def test_splits_that_a_dataset_does_not_have():
+    with pytest.raises(TypeError, match=r"'train', 'unsupervised'.*Dataset\(data\['train'\]\)"):
+        Dataset(in_splits(train=12, unsupervised=8), Plain)
+
+
+def test_splits_with_different_columns():
+    data = in_splits(train=12, test=8)
+    data["test"] = data["test"].remove_columns("label")
+    with pytest.raises(TypeError, match=r"'train' and 'test' .* differ in column 'label'"):
+        Dataset(data, Plain)
+
+
+def test_splits_with_a_transform():
+    data = in_splits(train=12, test=8).with_transform(lambda rows: rows)
+    with pytest.raises(TypeError, match=r"transform; choose one: Dataset\(data\['train'\]\)"):
+        Dataset(data, Plain)
+
+
+def test_splits_as_data_of_a_batch_are_to_be_chosen_from():
+    with pytest.raises(ComponentError, match="it has 'train', 'test'"):
+        Plain([0, 1]).load(in_splits(train=12, test=8))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -100,10 +101,13 @@ class Table(_Data):
         Names of the columns.
     unnamed : int or None
         Number of columns if they have an order and no names, as the parts of tuples.
+    splits : mapping from str to range
+        Rows of ``train``, ``test`` and ``validation``, if the data comes in these parts.
     """
 
     names: tuple[str, ...]
     unnamed: int | None = None
+    splits: Mapping[str, range] = MappingProxyType({})
 
     def parts(self) -> Sequence[Any]:
         """Give the columns in order; only asked if they are `unnamed`."""

@@ -28,11 +28,14 @@ class HuggingFaceTable(Table):
     ----------
     dataset : datasets.Dataset
         Its format does not matter, unless it is a transform.
+    splits : mapping from str to range, optional
+        Rows of the parts that it has been put together from.
     """
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: Any, splits: Mapping[str, range] | None = None) -> None:
         self.given = dataset
         self.names = tuple(dataset.column_names)
+        self.splits = splits or {}
 
     def __len__(self) -> int:
         return len(self.given)
@@ -123,6 +126,45 @@ def _is_decoded(feature: Any) -> bool:
     return inner is not None and _is_decoded(inner)
 
 
+_SPLITS = ("train", "test", "validation")
+
+
+def _together(parts: Mapping[str, Any]) -> HuggingFaceTable:
+    """Put the splits of a data set one after the other, where they are.
+
+    Raises
+    ------
+    TypeError
+        If there are others than those of a dataset, they differ in their features, or have a
+        transform.
+    """
+    choose = f"choose one: Dataset(data[{next(iter(parts), 'train')!r}])"
+    unknown = [name for name in parts if name not in _SPLITS]
+    if unknown or not parts:
+        raise TypeError(
+            f"the DatasetDict has the splits {', '.join(map(repr, parts)) or 'none'}, and a "
+            f"dataset has {', '.join(map(repr, _SPLITS))}; {choose}"
+        )
+    (first, *others) = parts
+    for name in others:
+        one, other = parts[first].features, parts[name].features
+        differing = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+        if differing:
+            raise TypeError(
+                f"the splits {first!r} and {name!r} of the DatasetDict differ in column "
+                f"{differing[0]!r}: {one.get(differing[0])} and {other.get(differing[0])}; {choose}"
+            )
+    if any(part.format["type"] == "custom" for part in parts.values()):
+        raise TypeError(f"the splits of the DatasetDict have a transform; {choose}")
+    from datasets import concatenate_datasets
+
+    splits, start = {}, 0
+    for name, part in parts.items():
+        splits[name] = range(start, start + len(part))
+        start += len(part)
+    return HuggingFaceTable(concatenate_datasets(list(parts.values())), splits)
+
+
 @register_source()
 def huggingface(data: Any) -> Source | None:
     """Recognise datasets, and refuse those that can only be iterated over.
@@ -130,15 +172,17 @@ def huggingface(data: Any) -> Source | None:
     Raises
     ------
     TypeError
-        If it is an iterable dataset.
+        If it is an iterable dataset, or splits that do not go together.
     """
     if package_of(data) != "datasets":
         return None
-    if type(data).__name__ == "IterableDataset":
+    if type(data).__name__ in ("IterableDataset", "IterableDatasetDict"):
         raise TypeError(
-            "an IterableDataset of Hugging Face has no items by number; load it without "
+            f"an {type(data).__name__} of Hugging Face has no items by number; load it without "
             "streaming=True"
         )
+    if type(data).__name__ == "DatasetDict":
+        return _together(data)
     if not hasattr(data, "column_names") or not hasattr(data, "features"):
         return None
     if data.format["type"] == "custom":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ironbatch.errors import ComponentError
 from ironbatch.index import DatasetIndex
 from ironbatch.sources.base import Source, Table
 from ironbatch.sources.labels import labels_of
+from ironbatch.sources.mapping import columns_by_name
 from ironbatch.sources.registry import source_of
 
 __all__ = ["columns_of", "data_of", "items_of"]
@@ -19,8 +21,15 @@ __all__ = ["columns_of", "data_of", "items_of"]
 def data_of(index: Any) -> Any:
     """Give the data that the first argument of a dataset is; None if it is an index or ids.
 
-    Tables are data, and so are arrays of more than one dimension and structured ones. What has one
-    dimension is ids.
+    Tables are data, and so are dicts of columns, arrays of more than one dimension and structured
+    ones. What has one dimension is ids.
+
+    Raises
+    ------
+    TypeError
+        If it is a tuple of columns, which have no names, or a dict of tables.
+    ValueError
+        If the columns of a dict are of different lengths.
 
     Examples
     --------
@@ -29,11 +38,19 @@ def data_of(index: Any) -> Any:
     """
     if isinstance(index, np.ndarray):
         return index if index.ndim > 1 or index.dtype.names else None
+    if isinstance(index, tuple) and any(getattr(each, "ndim", 0) for each in index):
+        raise TypeError(
+            "the first argument of a dataset is its items, or one table or array whose rows they "
+            f"are; got a tuple of {len(index)}: give a dict of columns by name, or the number of "
+            "items and preloaded=(...)"
+        )
     if isinstance(index, DatasetIndex | list | tuple | int | range | str):
         return None
     if callable(index) and not hasattr(index, "__len__"):
         return None
     source = source_of(index)
+    if source is None and isinstance(index, Mapping):
+        return columns_by_name(index)
     if source is None or isinstance(source, Table):
         return source
     shape = getattr(index, "shape", None)

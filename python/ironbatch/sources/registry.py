@@ -85,7 +85,8 @@ def source_of(data: Any) -> Source | None:
     """
     if isinstance(data, Rows | Table):
         return data
-    if isinstance(data, _PLAIN) or is_component(data):
+    # A DatasetDict of Hugging Face is a dict.
+    if (isinstance(data, _PLAIN) and package_of(data) != "datasets") or is_component(data):
         return None
     _discover()
     for recognise in (*_first, *_last):
