@@ -9,7 +9,7 @@ from typing import Any
 from ironbatch.errors import MissingPackageError
 from ironbatch.extras import need
 
-__all__ = ["any_url", "is_url", "matches", "naming", "open_system"]
+__all__ = ["any_url", "is_url", "naming", "open_system"]
 
 # One letter is a drive of Windows.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -112,34 +112,3 @@ def naming(error: Exception, url: str) -> Exception:
         made = OSError(0, f"{type(error).__name__}: {text}", url)
     made.__cause__ = error
     return made
-
-
-def matches(glob: str, dirs: bool, options: Mapping[str, Any] | None = None) -> list[str]:
-    """Find the URLs of files, or of directories, that a glob stands for.
-
-    Parameters
-    ----------
-    glob : str
-        A URL with ``*``, ``?``, ``**``.
-    dirs : bool
-        Whether to give directories instead of files.
-    options : mapping, optional
-        For the file system.
-
-    Raises
-    ------
-    OSError
-        If they cannot be listed; it names the URL.
-    """
-    system, path = open_system(glob, options)
-    wanted = "directory" if dirs else "file"
-    try:
-        system.invalidate_cache()
-        found = system.glob(path, detail=True)
-    except Exception as error:
-        raise naming(error, glob) from error
-    return [
-        str(system.unstrip_protocol(name))
-        for name, about in found.items()
-        if about["type"] == wanted
-    ]

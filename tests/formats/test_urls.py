@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
+import time
 from collections import Counter
 
 import fsspec
 import numpy as np
 import pandas as pd
 import pytest
+from fsspec import AbstractFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
@@ -17,6 +20,14 @@ from ironbatch import Batch, Dataset, FilesIndex, FormatError, MissingPackageErr
 
 IMAGES = np.arange(6 * 12, dtype=np.uint8).reshape(6, 4, 3)
 LABELS = np.arange(6)
+
+
+STORE_ERRORS = [
+    ConnectionError("the line is dead"),
+    PermissionError(13, "Forbidden"),
+    TimeoutError(),
+    RuntimeError("what a client raises"),
+]
 
 
 class Scans(Batch):
@@ -39,10 +50,10 @@ class Flaky(MemoryFileSystem):
         return MemoryFileSystem._strip_protocol(path.removeprefix("flaky://"))
 
     def _fail(self, what, path):
-        type(self).asked[what, path] += 1
-        if type(self).left and path.endswith(self.ending):
-            type(self).left -= 1
-            raise self.error
+        Flaky.asked[what, path] += 1
+        if Flaky.left and path.endswith(Flaky.ending):
+            Flaky.left -= 1
+            raise Flaky.error
 
     def get_file(self, rpath, lpath, **kwargs):
         self._fail("get", rpath)
@@ -52,12 +63,28 @@ class Flaky(MemoryFileSystem):
         self._fail("put", rpath)
         return super().put_file(lpath, rpath, **kwargs)
 
-    def glob(self, path, **kwargs):
-        self._fail("glob", path)
-        return super().glob(path, **kwargs)
+
+class Walked(Flaky):
+    """A store that is listed directory by directory, as most are, and refuses that."""
+
+    protocol = "walked"
+    find, walk, glob = AbstractFileSystem.find, AbstractFileSystem.walk, AbstractFileSystem.glob
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return MemoryFileSystem._strip_protocol(path.removeprefix("walked://"))
+
+    def ls(self, path, detail=True, **kwargs):
+        self._fail("ls", path)
+        return super().ls(path, detail=detail, **kwargs)
+
+    def info(self, path, **kwargs):
+        self._fail("info", path)
+        return super().info(path, **kwargs)
 
 
 fsspec.register_implementation("flaky", Flaky, clobber=True)
+fsspec.register_implementation("walked", Walked, clobber=True)
 
 
 @pytest.fixture(autouse=True)
@@ -233,16 +260,7 @@ def test_broken_and_missing_items_are_skipped():
     np.testing.assert_array_equal(batch.images, IMAGES[[0, 2, 4]])
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        ConnectionError("the line is dead"),
-        PermissionError(13, "Forbidden"),
-        TimeoutError(),
-        RuntimeError("what a client raises"),
-    ],
-    ids=repr,
-)
+@pytest.mark.parametrize("error", STORE_ERRORS, ids=repr)
 def test_an_error_of_the_store_names_the_url_after_the_retries(error):
     scans(3).dump("flaky://data", "npy", "images")
     Flaky.left, Flaky.error, Flaky.ending = 100, error, "1.npy"
@@ -272,10 +290,111 @@ def test_a_store_that_cannot_be_written_to():
     np.testing.assert_array_equal(batch.images, IMAGES)
 
 
-def test_a_store_that_cannot_be_listed():
-    Flaky.left = 1
-    with pytest.raises(ConnectionError, match=r"the line is dead: 'flaky://data/\*'"):
-        FilesIndex(path="flaky://data/*")
+@pytest.fixture
+def pauses(monkeypatch):
+    """Note how long is waited for, and do not wait."""
+    waited = []
+    monkeypatch.setattr(time, "sleep", waited.append)
+    return waited
+
+
+@pytest.mark.parametrize("glob", ["data/*.npy", "data/**/*.npy", "da*/*.npy", "data/0.npy"])
+@pytest.mark.parametrize("error", STORE_ERRORS, ids=repr)
+def test_a_store_that_cannot_be_listed_is_named_after_the_retries(error, glob, pauses):
+    scans(3).dump("walked://data", "npy", "images")
+    Flaky.left, Flaky.error = 1000, error
+    with pytest.raises(OSError, match=re.escape(f"walked://{glob}")) as caught:
+        FilesIndex(path=f"walked://{glob}", retries=3, backoff=0.5)
+    if isinstance(error, OSError):
+        assert isinstance(caught.value, type(error))
+    assert pauses == [0.5, 1, 2]
+    with pytest.raises(OSError, match=re.escape(f"walked://{glob}")):
+        FilesIndex(path=f"walked://{glob}")
+    assert len(pauses) == 3
+
+
+@pytest.mark.parametrize("glob", ["data/*.npy", "data/**/*.npy", "da*/*.npy"])
+@pytest.mark.parametrize("error", STORE_ERRORS, ids=repr)
+def test_what_can_be_listed_the_second_time_is_complete(error, glob, pauses):
+    scans(3).dump("walked://data", "npy", "images")
+    for left in range(1, 5):
+        Flaky.left, Flaky.error = left, error
+        index = FilesIndex(path=f"walked://{glob}", no_ext=True, retries=4, backoff=0)
+        assert index.indices.tolist() == ["0", "1", "2"]
+
+
+def test_a_directory_that_refuses_is_not_left_out(pauses):
+    for name in ("one", "two"):
+        scans(2).dump({"images": f"walked://deep/{name}"}, "npy", "images", suffix=f"{name}.npy")
+    Flaky.left, Flaky.error, Flaky.ending = 1000, PermissionError(13, "Forbidden"), "two"
+    for glob in ("walked://deep/*/*.npy", "walked://deep/**/*.npy", "walked://deep/t*/*.npy"):
+        with pytest.raises(PermissionError, match=re.escape(glob)):
+            FilesIndex(path=glob)
+    found = FilesIndex(path="walked://deep/o*/*.npy", sort=True)
+    assert found.indices.tolist() == ["0one.npy", "1one.npy"]
+
+
+def test_which_errors_are_tried_again(pauses):
+    scans(2).dump("walked://data", "npy", "images")
+    Flaky.left, Flaky.error = 1000, ConnectionError("the line is dead")
+    with pytest.raises(ConnectionError):
+        FilesIndex(path="walked://data/*.npy", retries=2, retry_on=PermissionError)
+    assert pauses == []
+    with pytest.raises(ConnectionError):
+        FilesIndex(path="walked://data/*.npy", retries=2)
+    assert pauses == [0.1, 0.2]
+
+
+def test_wrong_retries():
+    with pytest.raises(ValueError, match="retries is a number of repetitions"):
+        FilesIndex(path="walked://data/*.npy", retries=-1)
+    with pytest.raises(ValueError, match="backoff is a number of seconds"):
+        FilesIndex(path="walked://data/*.npy", backoff=-1)
+    with pytest.raises(TypeError, match="retry_on is a class of exceptions"):
+        FilesIndex(path="walked://data/*.npy", retry_on="OSError")
+
+
+GLOBS = [
+    "d/*.txt",
+    "d/?.txt",
+    "d/[ab].txt",
+    "d/*/*.txt",
+    "d/s*/x.txt",
+    "*/s1/*.txt",
+    "d/**/*.txt",
+    "d/**",
+    "**/x.txt",
+    "d/a.txt",
+    "d/none/*.txt",
+    "d/a.txt/*",
+    "none/**/*.txt",
+]
+
+
+@pytest.mark.parametrize("dirs", [False, True])
+@pytest.mark.parametrize("glob", GLOBS)
+def test_globs_are_those_of_fsspec(glob, dirs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("globs")
+    for name in ("d/a.txt", "d/b.txt", "d/c.dat", "d/s1/x.txt", "d/s2/y.txt", "d/s1/t/z.txt"):
+        MemoryFileSystem().pipe_file(f"/{name}", b"")
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    for root, system in (
+        ("memory://", MemoryFileSystem()),
+        (f"file://{folder}/", fsspec.filesystem("file")),
+    ):
+        found = system.glob(root + glob, detail=True)
+        kind = "directory" if dirs else "file"
+        expected = [name for name, about in found.items() if about["type"] == kind]
+        if not expected:
+            with (
+                pytest.warns(UserWarning, match="no items"),
+                pytest.raises(ValueError, match="there are no"),
+            ):
+                FilesIndex(path=root + glob, dirs=dirs)
+            continue
+        paths = FilesIndex(path=root + glob, dirs=dirs).fullpaths
+        assert paths == [system.unstrip_protocol(name) for name in expected]
 
 
 def test_a_scheme_whose_package_is_missing():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ironbatch.actions.arguments import accepted
 
@@ -22,6 +23,8 @@ __all__ = [
     "scope_of",
     "taken_settings",
 ]
+
+_Result = TypeVar("_Result")
 
 KEYWORDS = frozenset({"on_error", "max_failures", "retries", "backoff", "retry_on"})
 
@@ -104,6 +107,24 @@ class Policy:
     def pause(self, turn: int) -> float:
         """Give the seconds to wait before repetition `turn`, from 0."""
         return float(min(self.backoff * 2.0 ** min(turn, 64), LONGEST_PAUSE))
+
+    def persist(self, function: Callable[[], _Result]) -> _Result:
+        """Call a function, again if it fails, as often as the policy says.
+
+        Raises
+        ------
+        Exception
+            What the function raised last.
+        """
+        turn = 0
+        while True:
+            try:
+                return function()
+            except Exception as error:
+                if turn == self.retries or not isinstance(error, self.retry_on):
+                    raise
+            time.sleep(self.pause(turn))
+            turn += 1
 
     def with_settings(self, settings: Mapping[str, Any]) -> Policy:
         """Give this policy with some keywords changed.

@@ -11,7 +11,8 @@ import numpy as np
 
 from ironbatch.index.dataset_index import DatasetIndex
 from ironbatch.index.ids import raw_ids
-from ironbatch.urls import is_url, matches
+from ironbatch.url_globs import matches
+from ironbatch.urls import is_url
 
 __all__ = ["FilesIndex"]
 
@@ -37,6 +38,12 @@ class FilesIndex(DatasetIndex):
     storage_options : mapping, optional
         For the file systems of URLs, see `fsspec`: keys, end points. The files are read and written
         with them too.
+    retries : int
+        How often a URL is listed again after it has failed.
+    backoff : float
+        Seconds before the first repetition; twice as many before each further one, up to 30.
+    retry_on : class of exceptions or tuple of them
+        After which errors. What a store raises is an `OSError` of the same family by then.
 
     Raises
     ------
@@ -45,7 +52,8 @@ class FilesIndex(DatasetIndex):
     TypeError
         If a glob is not a string or a path.
     OSError
-        If a store cannot be reached or refuses to list its files; it names the URL.
+        If a store cannot be reached or refuses to list a directory, after the `retries`; it names
+        the URL.
     ImportError
         If a package that the scheme of a URL needs is not installed; it says which.
 
@@ -67,8 +75,19 @@ class FilesIndex(DatasetIndex):
     storage_options: Mapping[str, Any] | None = None
 
     def __init__(
-        self, *args: Any, storage_options: Mapping[str, Any] | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        storage_options: Mapping[str, Any] | None = None,
+        retries: int = 0,
+        backoff: float = 0.1,
+        retry_on: type[Exception] | tuple[type[Exception], ...] = OSError,
+        **kwargs: Any,
     ) -> None:
+        from ironbatch.actions.policy import DEFAULT
+
+        self._policy = DEFAULT.with_settings(
+            {"retries": retries, "backoff": backoff, "retry_on": retry_on}
+        )
         source = args[0] if args else kwargs.get("index")
         if storage_options is None and isinstance(source, FilesIndex):
             storage_options = source.storage_options
@@ -144,7 +163,7 @@ class FilesIndex(DatasetIndex):
 
     def _matches(self, glob: str, dirs: bool) -> list[str]:
         if is_url(glob):
-            return matches(glob, dirs, self.storage_options)
+            return self._policy.persist(lambda: matches(glob, dirs, self.storage_options))
         import glob as globbing
 
         is_wanted = os.path.isdir if dirs else os.path.isfile
