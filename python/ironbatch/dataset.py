@@ -57,7 +57,8 @@ class Dataset(CrossValidated[BatchT]):
     copy : bool
         Deep-copy preloaded Python objects for each batch (numerical data is always copied).
     addressing : {'auto', 'id', 'position'}
-        Which rows of `preloaded` belong to an item; see `ironbatch.batch.preloaded`.
+        Which rows of `preloaded` belong to an item; see `ironbatch.batch.preloaded`. With
+        'position' labels of a table are no ids.
     *args
         Further arguments of the index's constructor.
     **kwargs
@@ -118,7 +119,8 @@ class Dataset(CrossValidated[BatchT]):
         names = (components,) if isinstance(components, str) else components and tuple(components)
         parts: Mapping[str, range] = {}
         if preloaded is None and (data := data_of(index)) is not None:
-            index, preloaded = items_of(data, index_col), data
+            by_number = addressing == "position" and index_col is None
+            index, preloaded = len(data) if by_number else items_of(data, index_col), data
             if isinstance(data, Table):
                 parts = data.splits
                 if names is None:

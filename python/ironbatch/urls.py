@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,10 +10,14 @@ from typing import Any
 from ironbatch.errors import MissingPackageError
 from ironbatch.extras import need
 
-__all__ = ["any_url", "is_url", "naming", "open_system"]
+__all__ = ["UnknownSchemeError", "any_url", "is_url", "naming", "open_system"]
 
 # One letter is a drive of Windows.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+class UnknownSchemeError(ValueError):
+    """Nobody knows a file system for the scheme of a URL."""
 
 
 def is_url(path: object) -> bool:
@@ -50,8 +55,8 @@ def open_system(url: str, options: Mapping[str, Any] | None = None) -> tuple[Any
     ------
     MissingPackageError
         If fsspec, or the package that it needs for the scheme, is not installed.
-    ValueError
-        If no package is known for the scheme.
+    UnknownSchemeError
+        If no package is known for the scheme; it is a ValueError.
     OSError
         If the file system cannot be reached.
     """
@@ -71,7 +76,9 @@ def open_system(url: str, options: Mapping[str, Any] | None = None) -> tuple[Any
     except ValueError as error:
         if "rotocol not known" not in str(error):
             raise
-        raise ValueError(f"the URL {url!r}: fsspec knows no file system for {scheme}://") from error
+        raise UnknownSchemeError(
+            f"the URL {url!r}: fsspec knows no file system for {scheme}://"
+        ) from error
     return system, str(path)
 
 
@@ -101,14 +108,15 @@ def naming(error: Exception, url: str) -> Exception:
     OSError
         Of the same class if `error` is an OSError (`PermissionError`, `FileNotFoundError`, ...).
     """
-    if isinstance(error, ImportError):
+    if isinstance(error, ImportError | UnknownSchemeError):
         return error
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    made: OSError
+    kind: type[OSError] = OSError
     if isinstance(error, OSError):
         kind = next(each for each in type(error).__mro__ if each.__module__ == "builtins")
-        made = kind(error.errno or 0, text or type(error).__name__, url)
+        text = text or type(error).__name__
     else:
-        made = OSError(0, f"{type(error).__name__}: {text}", url)
+        text = f"{type(error).__name__}: {text}"
+    made = kind(getattr(error, "errno", None) or errno.EIO, text, url)
     made.__cause__ = error
     return made

@@ -408,6 +408,8 @@ def test_a_scheme_whose_package_is_missing():
 def test_a_scheme_that_nobody_knows():
     with pytest.raises(ValueError, match="no file system for nowhere://"):
         FilesIndex(path="nowhere://bucket/*.npy")
+    with pytest.raises(ValueError, match="no file system for nowhere://"):
+        Scans(2).load("nowhere://bucket", "npy", "images")
 
 
 def test_without_fsspec(monkeypatch):

@@ -76,6 +76,14 @@ def test_a_type_without_any_form_is_refused():
         Dataset(pl.DataFrame({"odd": pl.Series([object(), object()], dtype=pl.Object)}))
 
 
+def test_a_type_that_arrow_does_not_know_is_named():
+    import polars as pl
+
+    frame = pl.DataFrame({"a": [1], "b": pl.Series([1], dtype=pl.Int128)})
+    with pytest.raises(TypeError, match="column 'b' of polars's type Int128"):
+        Dataset(frame)
+
+
 def test_a_query_has_to_be_collected():
     with pytest.raises(TypeError, match=r"collect\(\)"):
         Dataset(table().lazy(), Plain)

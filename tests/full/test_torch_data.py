@@ -186,3 +186,32 @@ def test_more_parts_than_components_are_refused():
 def test_datasets_with_data_of_torch_are_pickled():
     dataset = pickle.loads(pickle.dumps(Dataset(images(), Plain)))
     assert dataset.next_batch(2).x.shape == (2, 2, 3)
+
+
+def test_a_dataset_without_a_length_is_refused():
+    from torch.utils.data import Dataset as Base
+
+    class Endless(Base):
+        def __getitem__(self, number):
+            return number
+
+    with pytest.raises(TypeError, match="Endless is a Dataset of torch without __len__"):
+        Dataset(Endless(), Plain)
+
+
+def test_a_loader_is_refused():
+    from torch.utils.data import DataLoader
+
+    with pytest.raises(TypeError, match=r"Dataset\(loader\.dataset\)"):
+        Dataset(DataLoader(samples()), Scans)
+
+
+def test_a_sample_that_fails_is_named():
+    def broken(self, number):
+        if number == 5:
+            raise RuntimeError("no such sample")
+        return images()[0], 1
+
+    with pytest.raises(RuntimeError, match="no such sample") as caught:
+        _ = Dataset(samples(__getitem__=broken), Scans).create_batch([4, 5], pos=True).images
+    assert "sample 5 of Samples" in caught.value.__notes__

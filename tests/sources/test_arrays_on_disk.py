@@ -270,6 +270,34 @@ def test_arrays_without_an_axis_of_items_are_refused(tmp_path):
         Dataset(2, Plain, preloaded=array)
 
 
+def test_single_values_of_a_group_are_no_columns(tmp_path):
+    group = zarr.open_group(tmp_path / "g", mode="w")
+    group.create_array("version", shape=(), dtype="i4")
+    group.create_array("x", shape=(3,), dtype="i4")[:] = [1, 2, 3]
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["version"], file["x"], file["none"] = 5, [1, 2, 3], h5py.Empty("f4")
+        for given in (group, file):
+            batch = Dataset(given).next_batch(2)
+            assert batch.components == ("x",)
+            assert batch.x.tolist() == [1, 2]
+
+
+def test_a_file_that_is_closed(tmp_path):
+    dataset = Dataset(hdf5_file(tmp_path))
+    dataset.data.close()
+    with pytest.raises(ValueError, match=r"scans\.h5:/images' has been closed; keep it open"):
+        _ = dataset.next_batch(2).images
+
+
+def test_arrays_of_different_packages_side_by_side(tmp_path):
+    with hdf5_file(tmp_path) as file:
+        columns = {"images": zarr_group(tmp_path)["images"], "labels": file["labels"]}
+        dataset = Dataset(columns | {"more": LABELS * 2})
+        for batch in dataset.gen_batch(64, shuffle=Blocks(1), n_epochs=1):
+            np.testing.assert_array_equal(batch.images, IMAGES[batch.indices])
+            np.testing.assert_array_equal(batch.labels * 2, batch.more)
+
+
 def test_arrays_of_different_lengths_are_no_table(tmp_path):
     group = zarr.open_group(tmp_path / "g", mode="w")
     group.create_array("a", shape=(3,), dtype="i4")

@@ -127,7 +127,7 @@ def test_ids_without_a_row(table):
 
 
 def test_ids_that_repeat_in_the_column(table):
-    with pytest.raises(ValueError, match=r"column 'rooms' .* repeat 0, 1, 2, 3, 4 and 2 more"):
+    with pytest.raises(ValueError, match=r"column 'rooms' .*: 0, 1, 2, 3, 4 and 2 more come more"):
         Dataset(table, Houses, index_col="rooms")
     with pytest.raises(ValueError, match=r"column 'rooms'"):
         Houses([1, 2]).load(table, index_col="rooms")
@@ -191,7 +191,7 @@ def test_labels_of_pandas_are_the_ids():
 def test_some_ids_without_a_label_are_an_error_not_another_rule():
     frame = pd.DataFrame({"x": [1, 2, 3]}, index=["c", "b", "a"])
     dataset = Dataset(["a", "zzz", "c"], Plain, preloaded=frame)
-    with pytest.raises(UnknownIdError, match=r"'zzz': 1 of 3 ids are not among its labels"):
+    with pytest.raises(UnknownIdError, match=r"'zzz': 1 of 3 ids are not among the labels"):
         _ = dataset.next_batch(1).x
     # None of the ids is a label: then there is a row for each item.
     assert Dataset([5, 6, 7], Plain, preloaded=frame).next_batch(2).x.tolist() == [1, 2]
@@ -199,7 +199,7 @@ def test_some_ids_without_a_label_are_an_error_not_another_rule():
 
 def test_labels_that_repeat_are_refused():
     frame = pd.DataFrame({"x": [1, 2, 3]}, index=["a", "b", "a"])
-    with pytest.raises(ValueError, match=r"its labels of the table repeat 'a'"):
+    with pytest.raises(ValueError, match=r"the labels of the table .* 'a' comes more than once"):
         _ = Dataset(["a", "b"], Plain, preloaded=frame).next_batch(1).x
     with pytest.raises(ValueError, match="'a'"):
         Dataset(frame)
@@ -208,10 +208,74 @@ def test_labels_that_repeat_are_refused():
 
 
 def test_missing_labels_are_refused():
-    with pytest.raises(ValueError, match=r"column 'key'.*missing in 1 rows, such as row 1"):
+    with pytest.raises(ValueError, match=r"column 'key'.*1 are missing, the first in row 1"):
         Dataset(pd.DataFrame({"key": [1.0, np.nan], "x": [1, 2]}), index_col="key")
-    with pytest.raises(ValueError, match=r"column 'key'.*missing in 1 rows, such as row 1"):
+    with pytest.raises(ValueError, match=r"column 'key'.*1 are missing, the first in row 1"):
         Dataset(pa.table({"key": [1, None], "x": [1, 2]}), index_col="key")
+
+
+def test_labels_of_pandas_are_no_ids_if_rows_are_told_by_number():
+    frame = pd.DataFrame({"price": [1, 2, 3]}, index=["a", "a", "b"])
+    dataset = Dataset(frame, addressing="position")
+    assert dataset.indices.tolist() == [0, 1, 2]
+    assert dataset.create_batch([2, 0]).price.tolist() == [3, 1]
+
+
+def test_labels_may_be_asked_for_by_their_name():
+    frame = pd.DataFrame({"key": ["a", "b"], "price": [1, 2]}).set_index("key")
+    assert Dataset(frame, index_col="key").create_batch(["b"]).price.tolist() == [2]
+    with pytest.raises(UnknownColumnError, match="no column 'keys'"):
+        Dataset(frame, index_col="keys")
+
+
+def test_columns_of_one_name_are_refused():
+    frame = pd.DataFrame(np.zeros((3, 3)), columns=["price", "price", "rooms"])
+    table = pa.table([[1], [2], [3]], names=["price", "price", "rooms"])
+    for each in (frame, table):
+        with pytest.raises(ValueError, match="the table has 2 columns 'price'; rename"):
+            Dataset(each)
+        with pytest.raises(ValueError, match="the table has 2 columns 'price'; rename"):
+            Dataset(len(each), Houses, preloaded=each)
+        with pytest.raises(ValueError, match="the table has 2 columns 'price'; rename"):
+            Dataset(len(each), Plain, preloaded=each, index_col="price")
+
+
+def test_instants_with_a_time_zone_are_utc_in_pandas_too():
+    when = pd.Series(pd.date_range("2020-01-01", periods=2, tz="Europe/Paris"))
+    batch = Dataset(pd.DataFrame({"x": when}), Plain).next_batch(2)
+    assert batch.x.dtype.kind == "M"
+    assert batch.x[0] == np.datetime64("2019-12-31T23:00")
+    assert Plain([1]).load({"x": when}).x[0] == np.datetime64("2020-01-01T23:00")
+
+
+def test_a_path_is_no_data(tmp_path):
+    with pytest.raises(TypeError, match=r"not the path .*x\.parquet.*ParquetTable\(path\)"):
+        Dataset(tmp_path / "x.parquet")
+    for path in ("x.parquet", tmp_path / "x.parquet"):
+        with pytest.raises(ComponentError, match=r"x\.parquet'.* is no data .* load\(src, fmt\)"):
+            Dataset(3, Plain, preloaded=path)
+        with pytest.raises(ComponentError, match=r"x\.parquet'.* is no data .* load\(src, fmt\)"):
+            Plain(3).load(path)
+        with pytest.raises(ComponentError, match=r"x\.parquet'.* is no data .* load\(src, fmt\)"):
+            Houses(3).load((path, np.arange(3)))
+
+
+def test_a_stream_that_can_be_read_once_is_refused():
+    with pytest.raises(TypeError, match=r"RecordBatchReader .* give its read_all\(\)"):
+        Dataset(pa.table(COLUMNS).to_reader())
+
+
+def test_arrays_of_others_with_several_dimensions_are_data():
+    class Others:
+        shape = (3, 2)
+
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, rows):
+            return np.arange(6).reshape(3, 2)[rows]
+
+    assert Dataset(Others(), Plain).create_batch([2, 0]).x.tolist() == [[4, 5], [0, 1]]
 
 
 def test_columns_of_pandas_by_type():
@@ -348,6 +412,7 @@ def test_types_with_a_dense_form(values, kind, expected):
         (["a", "bc", "a"], pa.dictionary(pa.int8(), pa.string()), Strings),
         ([b"a", b"bc", b""], pa.binary(), Bytes),
         ([b"a", b"bc", b""], pa.large_binary(), Bytes),
+        ([b"ab", b"cd", b"ef"], pa.binary(2), Bytes),
         (LISTS, pa.list_(pa.int32()), Ragged),
         (LISTS, pa.large_list(pa.float64()), Ragged),
     ],

@@ -18,6 +18,7 @@ A batch gets copies of its rows. What is written to the batch stays in the batch
 from __future__ import annotations
 
 import copy as copying
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from ironbatch import components as columns
 from ironbatch.errors import ComponentError
 from ironbatch.sources import Rows, Table, source_of
+from ironbatch.sources.base import refuse_repeated
 from ironbatch.sources.kept import chunk_limit
 from ironbatch.sources.labels import Labels, labels_of
 from ironbatch.sources.records import RecordPart
@@ -95,6 +97,7 @@ class Preloaded:
             raise ValueError(f"index_col={index_col!r} finds rows by id, not by position")
         self.addressing = addressing
         self.names = components
+        _refuse_path(data)
         source = source_of(data)
         self.data = source.given if source is not None and source is data else data
         self._labels: dict[str | None, Labels] = {}
@@ -106,6 +109,7 @@ class Preloaded:
         self._sources: dict[str | None, Rows | Table] = {}
         self._whole = whole
         for name, part in self.parts.items():
+            _refuse_path(part)
             if cast_to_array and components is not None and isinstance(part, list):
                 part = self.parts[name] = columns.as_component(part, len(part), name=str(name))
             known = source_of(part)
@@ -437,6 +441,7 @@ def split_parts(data: Any, components: tuple[str, ...] | None) -> dict[str | Non
         return dict(zip(components, _at_most(table.parts(), components), strict=False))
     if isinstance(table, Table):
         chosen = [name for name in table.names if name in components]
+        refuse_repeated(chosen)
         if not chosen and table.names:
             raise _no_column(table.names, components)
         return {name: column for name, column in table.columns(chosen).items()}  # noqa: C416
@@ -463,6 +468,15 @@ def split_parts(data: Any, components: tuple[str, ...] | None) -> dict[str | Non
         f"the data is one {type(data).__name__}, but there are {len(components)} components "
         f"({', '.join(components)}); give a tuple or a dict of components"
     )
+
+
+def _refuse_path(data: Any) -> None:
+    if isinstance(data, str | bytes | os.PathLike):
+        raise ComponentError(
+            f"{data!r} is no data with rows; files are read by load(src, fmt), with fmt='parquet', "
+            "'hdf5', 'npy', ..., or are opened first: ironbatch.sources.ParquetTable(path), "
+            "numpy.load(path, mmap_mode='r'), h5py.File(path), ..."
+        )
 
 
 def _no_column(names: Sequence[Any], components: tuple[str, ...]) -> ComponentError:

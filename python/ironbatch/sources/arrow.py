@@ -121,15 +121,48 @@ def polars(data: Any) -> Source | None:
     return None
 
 
+def _table(arrow: Any, data: Any) -> Any:
+    """Make a table of what another package hands out.
+
+    Raises
+    ------
+    TypeError
+        If pyarrow does not know the type of a column; it names the column where that can be told.
+    """
+    for column in data.get_columns() if hasattr(data, "get_columns") else ():
+        _imported(arrow.chunked_array, column)
+    return _imported(arrow.table, data)
+
+
+def _imported(function: Any, data: Any) -> Any:
+    try:
+        return function(data)
+    except ValueError as error:
+        what, kind = f"a {package_of(data)} {type(data).__name__}", getattr(data, "dtype", None)
+        if kind is not None:
+            what = f"column {getattr(data, 'name', '')!r} of {package_of(data)}'s type {kind}"
+        raise TypeError(f"{what} has no form in Arrow; convert it first: {error}") from error
+
+
 @register_source(last=True)
 def arrow(data: Any) -> Source | None:
-    """Recognise what follows the protocol of Arrow's streams."""
+    """Recognise what follows the protocol of Arrow's streams.
+
+    Raises
+    ------
+    TypeError
+        If it can be read once only, or a column is of a type that pyarrow does not know.
+    """
     if not hasattr(data, "__arrow_c_stream__") or isinstance(data, type):
         return None
     made = need("pyarrow", extra="tables", what=f"a {package_of(data)} {type(data).__name__}")
+    if isinstance(data, made.RecordBatchReader):
+        raise TypeError(
+            "a RecordBatchReader can be read once only, in its order; give its read_all()"
+        )
     if hasattr(data, "column_names") or hasattr(data, "columns"):
-        return ArrowTable(made.table(data), data)
-    column = data if isinstance(data, made.ChunkedArray) else made.chunked_array(data)
+        return ArrowTable(_table(made, data), data)
+    column = data if isinstance(data, made.ChunkedArray) else _imported(made.chunked_array, data)
     if isinstance(column.type, made.StructType) and package_of(data) not in ("pyarrow", "polars"):
         return ArrowTable(made.table(data), data)
     return ArrowRows(column, data)

@@ -7,7 +7,7 @@ numbers, bool                                 dense, without a copy if it is one
 floats with nulls                             dense, NaN where there is none
 timestamp, date, duration                     dense ``datetime64``/``timedelta64`` (of instants with
                                               a time zone: UTC), NaT where there is none
-string, binary, their views                   `Strings`, `Bytes`
+string, binary, their views                   `Strings`, `Bytes`, of fixed size too
 fixed-size lists of numbers, fixed tensors    dense, of shape (n, size, ...)
 lists of numbers, of any depth                `Ragged`, if each item is rectangular
 dictionary, run-end encoded, extension        as what it stands for
@@ -50,6 +50,8 @@ def _plain(column: Any) -> Any:
         elif types.is_run_end_encoded(kind):
             decode = arrow.compute.run_end_decode
             column = arrow.chunked_array([decode(each) for each in column.chunks], kind.value_type)
+        elif types.is_fixed_size_binary(kind):
+            column = column.cast(arrow.large_binary())
         elif types.is_string_view(kind):
             column = column.cast(arrow.large_string())
         elif types.is_binary_view(kind):

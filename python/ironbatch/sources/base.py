@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironbatch.components import describe
+from ironbatch.errors import ComponentError
 
-__all__ = ["Rows", "Source", "Table"]
+__all__ = ["Rows", "Source", "Table", "refuse_repeated"]
 
 
 class _Data(ABC):
@@ -101,12 +102,15 @@ class Table(_Data):
         Names of the columns.
     unnamed : int or None
         Number of columns if they have an order and no names, as the parts of tuples.
+    labels_name : object
+        What the labels are called, if they are `labelled`; None for no name.
     splits : mapping from str to range
         Rows of ``train``, ``test`` and ``validation``, if the data comes in these parts.
     """
 
     names: tuple[str, ...]
     unnamed: int | None = None
+    labels_name: Any = None
     splits: Mapping[str, range] = MappingProxyType({})
 
     def parts(self) -> Sequence[Any]:
@@ -133,6 +137,26 @@ class Table(_Data):
     def as_rows(self) -> Rows:
         """Give the columns side by side, for a component that is a whole table."""
         return SideBySide(self)
+
+
+def refuse_repeated(names: Sequence[str]) -> None:
+    """Check that no two columns have the same name.
+
+    Raises
+    ------
+    ComponentError
+        If two have; it is a ValueError.
+
+    Examples
+    --------
+    >>> refuse_repeated(['x', 'y', 'x'])
+    Traceback (most recent call last):
+        ...
+    ironbatch.errors.ComponentError: the table has 2 columns 'x'; rename them
+    """
+    if len(set(names)) < len(names):
+        name = next(each for each in names if names.count(each) > 1)
+        raise ComponentError(f"the table has {names.count(name)} columns {name!r}; rename them")
 
 
 class SideBySide(Rows):

@@ -34,6 +34,7 @@ class Hdf5Rows(ChunkedRows):
         if not dataset.shape:
             raise TypeError(f"the HDF5 dataset {dataset.name!r} has no axis of items")
         super().__init__(dataset, dataset.chunks[0] if dataset.chunks else None)
+        self._name = f"{dataset.file.filename}:{dataset.name}"
         metadata = self.dtype.metadata or {}
         base = metadata.get("vlen")
         if self.dtype.kind == "O" and (
@@ -59,6 +60,11 @@ class Hdf5Rows(ChunkedRows):
         return self._source()[rows]
 
     def _source(self) -> Any:
+        if not self.given:
+            raise ValueError(
+                f"the file of the HDF5 dataset {self._name!r} has been closed; keep it open while "
+                "it is in use"
+            )
         return self.given.asstr() if self._text else self.given
 
 
@@ -68,14 +74,15 @@ class Hdf5Group(Table):
     Parameters
     ----------
     group : h5py.Group or h5py.File
-        Groups within it are left alone.
+        Groups within it are left alone, and datasets without an axis.
     """
 
     portable = False
 
     def __init__(self, group: Any) -> None:
         self.given = group
-        self.names = tuple(name for name in group if hasattr(group[name], "chunks"))
+        # What is empty, or one value, is no column.
+        self.names = tuple(name for name in group if getattr(group[name], "shape", None))
 
     def __len__(self) -> int:
         return same_length({name: self.given[name].shape for name in self.names}, "HDF5 group")

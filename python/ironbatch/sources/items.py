@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from ironbatch.batch.names import component_names
 from ironbatch.errors import ComponentError
 from ironbatch.index import DatasetIndex
-from ironbatch.sources.base import Source, Table
+from ironbatch.sources.base import Source, Table, refuse_repeated
 from ironbatch.sources.labels import labels_of
 from ironbatch.sources.mapping import columns_by_name
 from ironbatch.sources.registry import source_of
@@ -27,7 +28,7 @@ def data_of(index: Any) -> Any:
     Raises
     ------
     TypeError
-        If it is a tuple of columns, which have no names, or a dict of tables.
+        If it is a path, a tuple of columns, which have no names, or a dict of tables.
     ValueError
         If the columns of a dict are of different lengths.
 
@@ -36,6 +37,12 @@ def data_of(index: Any) -> Any:
     >>> data_of(np.arange(3)) is None, data_of(np.zeros((3, 2))).shape
     (True, (3, 2))
     """
+    if isinstance(index, os.PathLike):
+        raise TypeError(
+            f"the first argument of a dataset is its items or their data, not the path {index!r}; "
+            "give FilesIndex(path=...), ironbatch.sources.ParquetTable(path), or what another "
+            "package reads from it"
+        )
     if isinstance(index, np.ndarray):
         return index if index.ndim > 1 or index.dtype.names else None
     if isinstance(index, tuple) and any(getattr(each, "ndim", 0) for each in index):
@@ -51,10 +58,19 @@ def data_of(index: Any) -> Any:
     source = source_of(index)
     if source is None and isinstance(index, Mapping):
         return columns_by_name(index)
-    if source is None or isinstance(source, Table):
+    if source is None:
+        return index if _has_axes(index) and hasattr(index, "__getitem__") else None
+    if isinstance(source, Table):
         return source
-    shape = getattr(index, "shape", None)
-    return source if isinstance(shape, tuple) and len(shape) > 1 else None
+    return source if _has_axes(index) else None
+
+
+def _has_axes(data: Any) -> bool:
+    """Whether it is an array of more than one dimension, which cannot be ids."""
+    shape = getattr(data, "shape", None)
+    if not isinstance(shape, tuple) or len(shape) < 2:
+        return False
+    return all(isinstance(length, int | np.integer) for length in shape)
 
 
 def items_of(data: Any, index_col: str | None) -> Any:
@@ -82,6 +98,7 @@ def columns_of(table: Table, index_col: str | None, batch_class: type) -> tuple[
     """
     if table.unnamed is not None:
         return None
+    refuse_repeated(table.names)
     names = tuple(name for name in table.names if name != index_col)
     for name in names:
         try:

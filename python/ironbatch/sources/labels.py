@@ -11,7 +11,7 @@ from ironbatch.components import Bytes, Strings
 from ironbatch.errors import UnknownColumnError, UnknownIdError
 from ironbatch.index import DatasetIndex
 from ironbatch.index.ids import id_column, raw_ids
-from ironbatch.sources.base import Rows, Source, Table
+from ironbatch.sources.base import Rows, Source, Table, refuse_repeated
 
 __all__ = ["Labels", "labels_of"]
 
@@ -40,7 +40,12 @@ class Labels:
         if isinstance(values, Strings | Bytes):
             values = values.to_list()
         self._values = values
-        self._where = "its labels" if column is None else f"its column {column!r}"
+        self._where = "the labels" if column is None else f"column {column!r}"
+        self._instead = (
+            "drop them, or give addressing='position'"
+            if column is None
+            else "drop them, or find rows by their number, without index_col="
+        )
         self._index: DatasetIndex | None = None
 
     def ids(self) -> DatasetIndex:
@@ -56,17 +61,17 @@ class Labels:
             lost = _missing(values)
             if len(lost):
                 raise ValueError(
-                    f"{self._where} of the table cannot be ids: they are missing in "
-                    f"{len(lost)} rows, such as row {lost[0]}"
+                    f"{self._where} of the table cannot be ids: {len(lost)} are missing, the first "
+                    f"in row {lost[0]}"
                 )
             column = id_column(values)
             repeated = column.duplicates()
             if len(repeated):
                 shown = dict.fromkeys(np.asarray(values)[repeated[: 10 * _SHOWN]].tolist())
                 raise ValueError(
-                    f"{self._where} of the table repeat {_listed(list(shown))}: "
-                    f"{len(repeated)} of {len(values)} rows have a label that another row has; "
-                    "drop them, or address rows with addressing='position'"
+                    f"{self._where} of the table cannot be ids: {_listed(list(shown))} "
+                    f"come{'s' if len(shown) == 1 else ''} more than once, in {len(repeated)} of "
+                    f"{len(values)} rows after the first; {self._instead}"
                 )
             self._index = DatasetIndex(values)
         return self._index
@@ -124,6 +129,9 @@ def labels_of(source: Source | None, index_col: str | None, data: Any) -> Labels
             f"index_col={index_col!r} is a column of a table, and the data is a "
             f"{type(data).__name__}"
         )
+    if index_col not in source.names and source.labelled and index_col == source.labels_name:
+        return Labels(source.labels(), None)
+    refuse_repeated([name for name in source.names if name == index_col])
     if index_col not in source.names:
         raise UnknownColumnError(
             f"the table has no column {index_col!r} of ids; its columns are "

@@ -32,7 +32,8 @@ class ColumnsByName(Table):
     def __init__(self, columns: Mapping[str, Any]) -> None:
         self.given = columns
         self.names = tuple(columns)
-        self._n = same_length({name: (len(rows),) for name, rows in columns.items()}, "dict")
+        lengths = {name: (len(source_of(rows) or rows),) for name, rows in columns.items()}
+        self._n = same_length(lengths, "dict")
 
     def __len__(self) -> int:
         return self._n

@@ -79,6 +79,8 @@ def _values(series: Any, name: str | None) -> Any:
         column = table.column(0)
         made = component_of(column, name)
         return as_objects(column, name) if made is None else made
+    if type(series.dtype).__name__ == "DatetimeTZDtype":
+        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
     if _is_optional(series) and series.hasnans:
         return _objects(series)
     return components.as_component(series, None, name=name)
@@ -97,6 +99,7 @@ class Frame(Table):
         self.given = frame
         self.names = tuple(frame.columns)
         self.labelled = _has_labels(frame)
+        self.labels_name = frame.index.name
 
     def __len__(self) -> int:
         return len(self.given)

@@ -78,7 +78,14 @@ class Records(Table):
         together = getattr(self.given, "__getitems__", None)
         if callable(together):
             return list(together(numbers))
-        return [self.given[number] for number in numbers]
+        return [self._sample(number) for number in numbers]
+
+    def _sample(self, number: int) -> Any:
+        try:
+            return self.given[number]
+        except Exception as error:
+            error.add_note(f"sample {number} of {type(self.given).__name__}")
+            raise
 
     def raw(self, positions: NDArray[np.int64]) -> Any:
         """Give some samples, as a list."""

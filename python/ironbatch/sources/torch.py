@@ -19,10 +19,15 @@ def torch(data: Any) -> Source | None:
     Raises
     ------
     TypeError
-        If it is a dataset that can only be iterated over.
+        If it is a dataset that can only be iterated over or has no length, or a DataLoader.
     """
     if package_of(data) == "datasets":  # its streams are those of torch too
         return None
+    if package_of(data) == "torch" and type(data).__name__ == "DataLoader":
+        raise TypeError(
+            "a DataLoader of torch makes batches itself; give the dataset that it has: "
+            "Dataset(loader.dataset)"
+        )
     names = {
         base.__name__ for base in type(data).__mro__ if base.__module__.startswith("torch.utils.")
     }
@@ -33,6 +38,11 @@ def torch(data: Any) -> Source | None:
         )
     if "Dataset" not in names:
         return None
+    if not hasattr(data, "__len__"):
+        raise TypeError(
+            f"{type(data).__name__} is a Dataset of torch without __len__, so nobody knows how "
+            "many items there are; define it"
+        )
     if type(data).__name__ == "TensorDataset" and "TensorDataset" in names:
         return Records(data, columns=tuple(map(TensorRows, data.tensors)))
     return Records(data)

@@ -54,12 +54,12 @@ class ZarrGroup(Table):
     Parameters
     ----------
     group : zarr.Group
-        Groups within it are left alone.
+        Groups within it are left alone, and arrays without an axis.
     """
 
     def __init__(self, group: Any) -> None:
         self.given = group
-        self.names = tuple(sorted(group.array_keys()))
+        self.names = tuple(name for name in sorted(group.array_keys()) if group[name].shape)
 
     def __len__(self) -> int:
         return same_length({name: self.given[name].shape for name in self.names}, "zarr group")
