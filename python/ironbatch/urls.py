@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,6 +12,16 @@ from ironbatch.errors import MissingPackageError
 from ironbatch.extras import need
 
 __all__ = ["UnknownSchemeError", "any_url", "is_url", "naming", "open_system"]
+
+# Numbers of errors that come without one.
+_NUMBERS = {
+    FileNotFoundError: errno.ENOENT,
+    PermissionError: errno.EACCES,
+    FileExistsError: errno.EEXIST,
+    IsADirectoryError: errno.EISDIR,
+    NotADirectoryError: errno.ENOTDIR,
+    TimeoutError: errno.ETIMEDOUT,
+}
 
 # One letter is a drive of Windows.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -110,13 +121,14 @@ def naming(error: Exception, url: str) -> Exception:
     """
     if isinstance(error, ImportError | UnknownSchemeError):
         return error
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     kind: type[OSError] = OSError
+    number, text = errno.EIO, f"{type(error).__name__}: {error}"
     if isinstance(error, OSError):
         kind = next(each for each in type(error).__mro__ if each.__module__ == "builtins")
-        text = text or type(error).__name__
-    else:
-        text = f"{type(error).__name__}: {text}"
-    made = kind(getattr(error, "errno", None) or errno.EIO, text, url)
+        number = error.errno or _NUMBERS.get(kind, errno.EIO)
+        text = error.strerror or str(error) or type(error).__name__
+        if text.lstrip("/") and url.endswith(text.lstrip("/")):  # the path is all that it says
+            text = os.strerror(number)
+    made = kind(number, text, url)
     made.__cause__ = error
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import tempfile
@@ -242,6 +243,8 @@ def test_a_missing_file_names_its_url_and_item():
     with pytest.raises(FileNotFoundError, match=r"memory://data/2\.npy") as caught:
         Scans(3).load("memory://data", "npy", "images")
     assert any("item 2" in note for note in caught.value.__notes__)
+    assert caught.value.errno == errno.ENOENT
+    assert "No such file" in str(caught.value)
 
 
 def test_a_broken_file_names_its_url():

@@ -10,6 +10,7 @@ import os
 import pickle
 import threading
 import warnings
+import weakref
 from collections import Counter
 
 import fsspec
@@ -325,6 +326,18 @@ def test_an_order_that_reads_most_of_it_for_each_batch_is_told_of_once(tmp_path)
     (only,) = told
     assert "shuffle='blocks'" in str(only.message)
     assert str(path) in str(only.message)
+
+
+@pytest.mark.parametrize("opened", [name for name in OPENED if name != "path"])
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_nothing_is_kept_when_it_is_not_used_any_more(tmp_path, opened, in_memory):
+    given = OPENED[opened](written(tmp_path))
+    dataset = Dataset(ParquetTable(given, in_memory=in_memory))
+    assert dataset.next_batch(3).x.tolist() == [0, 1, 2]
+    held = [weakref.ref(given)] + [weakref.ref(dataset.x)]
+    del given, dataset
+    gc.collect()
+    assert [each() for each in held] == [None, None]
 
 
 # The order

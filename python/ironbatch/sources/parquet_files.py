@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from weakref import ref
 
 from ironbatch.errors import FormatError
 from ironbatch.extras import need
@@ -147,11 +148,11 @@ class FileReader(Reader):
     Parameters
     ----------
     file : pyarrow.parquet.ParquetFile
-        The file.
+        The file. It is not kept alive: whatever takes rows has it.
     """
 
     def __init__(self, file: Any) -> None:
-        self._file = file
+        self._file = ref(file)
         self.schema = file.schema_arrow
         # Which file it is pyarrow does not say.
         self.name = (
@@ -163,17 +164,22 @@ class FileReader(Reader):
 
     def _table(self, number: int, names: list[str]) -> Any:
         with _reading:
-            return self._file.read_row_group(self._numbers[number], columns=names)
+            return self._open().read_row_group(self._numbers[number], columns=names)
 
     def _metadata(self, number: int) -> tuple[Any, Any]:
-        return self._file.metadata.row_group(self._numbers[number]), self.schema
+        return self._open().metadata.row_group(self._numbers[number]), self.schema
 
     def _file_of(self, number: int) -> str:
         return self.name
 
     def _check(self, number: int) -> None:
-        if self._file.closed:
+        self._open()
+
+    def _open(self) -> Any:
+        file = self._file()
+        if file is None or file.closed:
             raise FormatError(f"{self.name} has been closed; keep it open while it is in use")
+        return file
 
 
 class DatasetReader(Reader):
