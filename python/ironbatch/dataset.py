@@ -15,7 +15,7 @@ from ironbatch.batch.seeded import run_key, seeded
 from ironbatch.cross_validation import CrossValidated
 from ironbatch.errors import UnknownIdError
 from ironbatch.index import DatasetIndex
-from ironbatch.index.blocks import BLOCKS, Blocks
+from ironbatch.index.blocks import BLOCKS, Blocks, BlockStarts
 from ironbatch.index.iteration import IterState, refuse_misspelt
 from ironbatch.sources import Table
 from ironbatch.sources.items import columns_of, data_of, items_of
@@ -381,8 +381,11 @@ class Dataset(CrossValidated[BatchT]):
             return shuffle
         return shuffle.of(*self.preloaded.blocks())
 
-    def rows_in_blocks(self) -> NDArray[np.int64] | None:
-        """Give the row of each item in the data that is read by blocks; None if it is its place."""
+    def rows_in_blocks(self) -> NDArray[np.int64] | BlockStarts | None:
+        """Give the row of each item in the data that is read by blocks; None if it is its place.
+
+        If items are in the order of rows, the blocks may be given instead.
+        """
         found = None if self.preloaded is None else self.preloaded.rows_in_blocks(self.index)
         return self.index._rows() if found is None else found
 

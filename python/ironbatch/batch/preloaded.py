@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from ironbatch import components as columns
 from ironbatch.errors import ComponentError
+from ironbatch.index.blocks import BlockStarts
 from ironbatch.sources import Rows, Table, source_of
 from ironbatch.sources.base import refuse_repeated
 from ironbatch.sources.kept import chunk_limit
@@ -311,16 +312,26 @@ class Preloaded:
         nbytes = size * sum(each.row_bytes or 0 for each in self._sources.values() if each.block)
         return size, max(1, min(_MOST_BLOCKS, chunk_limit() // 4 // nbytes)) if nbytes else None
 
-    def rows_in_blocks(self, index: DatasetIndex) -> NDArray[np.int64] | None:
+    def rows_in_blocks(self, index: DatasetIndex) -> NDArray[np.int64] | BlockStarts | None:
         """Give the row of each item of an index in the part whose chunks count.
 
-        Where chunks are of different lengths, rows are numbered as if all were of the longest.
+        Where chunks are of different lengths, rows are numbered as if all were of the longest, or
+        the chunks are given if items are in the order of rows. None if nobody needs to know.
         """
         heaviest = self._heaviest()
         if heaviest is None:
             return None
         name, part = heaviest
+        if self._is_in_order(part, index, name):
+            return None if part.block_starts is None else BlockStarts(part.block_starts)
         return part.block_places(self._positions_in(part, index, name))
+
+    def _is_in_order(self, part: Rows | Table, index: DatasetIndex, name: str | None) -> bool:
+        """Whether the first item is the first row, and so on: of an index of any length."""
+        labels = self._common or self._labels.get(name)
+        if labels is not None and self.addressing != "position":
+            return False
+        return index._rows() is None and self._rule(len(part), index, name) == "position"
 
     def _heaviest(self) -> tuple[str | None, Rows | Table] | None:
         found = [(name, each) for name, each in self._sources.items() if each.block]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ironbatch._core import operation_hash
 from ironbatch.random import is_shuffled, make_seed_sequence, stream_key
 
-__all__ = ["BLOCKS", "BlockOrder", "Blocks", "RowsOf"]
+__all__ = ["BLOCKS", "BlockOrder", "BlockStarts", "Blocks", "RowsOf"]
 
 BLOCKS = "blocks"
 """What users write as ``shuffle=`` for `Blocks` of which the data says how large they are."""
@@ -20,8 +20,22 @@ BLOCKS = "blocks"
 DEFAULT_WINDOW = 16
 VERSION = 1
 
-#: Gives the row of each item in what is read by blocks; None where that is its place.
-RowsOf = Callable[[], "NDArray[np.int64] | None"]
+
+class BlockStarts(NamedTuple):
+    """Blocks of any length, where items lie in the order of rows.
+
+    Attributes
+    ----------
+    starts : ndarray of int64
+        First position of each, in order; blocks beyond the items are none.
+    """
+
+    starts: NDArray[np.int64]
+
+
+#: Gives the row of each item in what is read by blocks, or where these begin; None where the row of
+#: an item is its place.
+RowsOf = Callable[[], "NDArray[np.int64] | BlockStarts | None"]
 
 _OF_BLOCKS = operation_hash("order of blocks", VERSION)
 _OF_ITEMS = operation_hash("order of items in blocks", VERSION)
@@ -175,7 +189,10 @@ class BlockOrder:
         """Give the positions sorted by block (None: as they are), and where each block begins."""
         if self._groups is None:
             rows = None if self._rows is None else self._rows()
-            if rows is None or np.array_equal(rows, np.arange(self._n)):
+            if isinstance(rows, BlockStarts):
+                bounds = np.append(rows.starts[rows.starts < self._n], self._n)
+                self._groups = None, bounds
+            elif rows is None or np.array_equal(rows, np.arange(self._n)):
                 bounds = np.append(np.arange(0, self._n, self._size), self._n)
                 self._groups = None, bounds
             else:

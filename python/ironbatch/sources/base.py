@@ -26,7 +26,10 @@ class _Data(ABC):
     labelled : bool
         Whether the rows have labels of their own.
     block : int or None
-        Rows that are read together, such as those of a chunk; None if each is read alone.
+        Rows that are read together, such as those of a chunk; None if each is read alone. If blocks
+        are of different lengths, those of the longest.
+    block_starts : ndarray of int64 or None
+        First row of each block, if they are of different lengths.
     row_bytes : int or None
         Bytes of a row in memory, if they are known.
     portable : bool
@@ -37,6 +40,7 @@ class _Data(ABC):
     given: Any
     labelled: bool = False
     block: int | None = None
+    block_starts: NDArray[np.int64] | None = None
     row_bytes: int | None = None
 
     @abstractmethod
@@ -50,10 +54,13 @@ class _Data(ABC):
     def block_places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Number rows such that block k has the numbers from ``k * block`` on.
 
-        They are numbered so already, unless blocks are of different lengths and `block` is that of
-        the longest.
+        They are numbered so already, unless blocks are of different lengths.
         """
-        return rows
+        if self.block_starts is None or self.block is None:
+            return rows
+        blocks = np.searchsorted(self.block_starts, rows, side="right") - 1
+        places: NDArray[np.int64] = blocks * self.block + rows - self.block_starts[blocks]
+        return places
 
 
 class Rows(_Data):
@@ -172,14 +179,10 @@ class SideBySide(Rows):
         self._table = table
         self.given = table.given
         self.labelled = table.labelled
-        self.block = table.block
+        self.block, self.block_starts = table.block, table.block_starts
 
     def __len__(self) -> int:
         return len(self._table)
-
-    def block_places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Number rows as the table does."""
-        return self._table.block_places(rows)
 
     def labels(self) -> Any:
         """Give the labels of the table."""

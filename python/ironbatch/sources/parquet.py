@@ -24,7 +24,7 @@ from ironbatch.sources.base import Rows, Source, Table
 from ironbatch.sources.parquet_files import reader_of
 from ironbatch.sources.registry import package_of, register_source
 from ironbatch.sources.room import whole_limit
-from ironbatch.sources.row_groups import GroupBounds, RowGroups
+from ironbatch.sources.row_groups import RowGroups
 from ironbatch.urls import is_url, naming, open_system
 
 __all__ = ["ParquetTable"]
@@ -129,6 +129,7 @@ class ParquetTable(Table):
         self.names = tuple(known.schema.names)
         if known.groups is not None:
             self.block = known.groups.bounds.size
+            self.block_starts = known.groups.bounds.uneven
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process opens the files itself.
@@ -141,11 +142,6 @@ class ParquetTable(Table):
 
     def __len__(self) -> int:
         return self._opened.length
-
-    def block_places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Number rows as if all row groups were as long as the longest."""
-        groups = self._opened.groups
-        return rows if groups is None else groups.bounds.block_places(rows)
 
     def columns(self, names: Sequence[str]) -> Mapping[str, Rows]:
         """Give some columns, read now if they are to lie in memory."""
@@ -222,10 +218,9 @@ class HeldColumn(Rows):
         self._component = rows.whole(name)
         self._rows = rows if self._component is None else None
         self.given = rows.given if self._component is None else self._component
-        self._bounds: GroupBounds | None = None
         if groups is not None:
-            self._bounds = groups.bounds
-            self.block, self.row_bytes = groups.bounds.size, groups.row_bytes(name)
+            self.block, self.block_starts = groups.bounds.size, groups.bounds.uneven
+            self.row_bytes = groups.row_bytes(name)
 
     def __len__(self) -> int:
         return len(self.given)
@@ -239,10 +234,6 @@ class HeldColumn(Rows):
         if self._rows is not None:
             return self._rows.take(positions, name)
         return components.take(self._component, positions)
-
-    def block_places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Number rows as if all row groups were as long as the longest."""
-        return rows if self._bounds is None else self._bounds.block_places(rows)
 
 
 class RowGroupColumn(Rows):
@@ -260,7 +251,8 @@ class RowGroupColumn(Rows):
         self.given = self
         self._table, self._name = table, name
         self._groups = table.groups
-        self.block, self.row_bytes = self._groups.bounds.size, self._groups.row_bytes(name)
+        self.block, self.block_starts = table.block, table.block_starts
+        self.row_bytes = self._groups.row_bytes(name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._table, self._name)
@@ -278,10 +270,6 @@ class RowGroupColumn(Rows):
     def all(self, name: str | None = None) -> Any:
         """Read all rows."""
         return self._groups.all(self._name, name)
-
-    def block_places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Number rows as if all row groups were as long as the longest."""
-        return self._groups.bounds.block_places(rows)
 
 
 def _open(path: str | bytes) -> Any:

@@ -43,19 +43,21 @@ class GroupBounds:
         First row of each, and the number of rows.
     size : int
         Rows of the longest.
+    uneven : ndarray of int64 or None
+        First row of each, if one before the last is shorter than others.
 
     Examples
     --------
     >>> bounds = GroupBounds([3, 1, 3])
-    >>> bounds.groups_of(np.array([2, 3, 4])), bounds.block_places(np.array([2, 3, 4]))
-    (array([0, 1, 2]), array([2, 3, 6]))
+    >>> bounds.groups_of(np.array([2, 3, 4])), bounds.uneven
+    (array([0, 1, 2]), array([0, 3, 4]))
     """
 
     def __init__(self, counts: Sequence[int]) -> None:
         found = np.array(counts, np.int64)
         self.starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(found)])
         self.size = int(found.max(initial=1))
-        self._even = bool((found[:-1] == self.size).all())
+        self.uneven = None if (found[:-1] == self.size).all() else self.starts[:-1]
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -64,14 +66,6 @@ class GroupBounds:
         """Give the row group of each row."""
         groups: NDArray[np.int64] = np.searchsorted(self.starts, rows, side="right") - 1
         return groups
-
-    def block_places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Number rows as if all row groups were as long as the longest."""
-        if self._even:
-            return rows
-        groups = self.groups_of(rows)
-        places: NDArray[np.int64] = groups * self.size + rows - self.starts[groups]
-        return places
 
 
 class _Group:
