@@ -268,6 +268,13 @@ def test_columns_in_use_are_read_together(tmp_path, reads):
     assert len(reads) == 30 + 1
 
 
+def test_columns_that_a_class_of_batches_names_are_read_together_from_the_first_on(tmp_path, reads):
+    dataset = Dataset(lazy(pq.ParquetFile(written(tmp_path))), Two)
+    epoch(dataset, 10, "xy", shuffle=False)
+    assert reads.pop("calls") == 10
+    assert set(reads) == {(number, name) for number in range(10) for name in "xy"}
+
+
 def test_a_column_that_is_used_no_more_is_read_no_more(tmp_path, reads):
     dataset = Dataset(lazy(pq.ParquetFile(written(tmp_path))))
     for number, batch in enumerate(dataset.gen_batch(10, n_epochs=1)):

@@ -137,6 +137,16 @@ class RowGroups:
             self._row_bytes[name] = known
         return known
 
+    def expect(self, names: Sequence[str]) -> None:
+        """Read columns with the first that is asked for, since they are going to be used too."""
+        for name in names:
+            if name not in self._objects:
+                known, _ = self._by_statistics(name)
+                if known is None:
+                    continue
+                self._objects[name] = known
+            self._asked.setdefault(name, self._groups_read)
+
     def take(
         self, positions: NDArray[np.int64], name: str, component: str | None = None
     ) -> components.Component:
@@ -257,23 +267,27 @@ class RowGroups:
         """Whether a column only has the form of Python objects, in all batches."""
         known = self._objects.get(name)
         if known is None:
-            known = self._objects[name] = self._find_objects(name)
+            known, unknown = self._by_statistics(name)
+            if known is None:
+                # What the statistics of the file do not say is read, once in all.
+                known = any(self._has_no_form(group, name) for group in unknown)
+            self._objects[name] = known
         return known
 
-    def _find_objects(self, name: str) -> bool:
+    def _by_statistics(self, name: str) -> tuple[bool | None, list[int]]:
+        """Say the same without reading; None, and in which row groups to look, if it takes that."""
         form = empty_of(self._reader.type_of(name))
         if not needs_values(self._reader.type_of(name)):
-            return isinstance(form, np.ndarray) and form.dtype == object
+            return isinstance(form, np.ndarray) and form.dtype == object, []
         nulls = [self._reader.has_nulls(group, name) for group in range(len(self.bounds))]
         if isinstance(form, components.Ragged):
             # Without nulls lists are arrays; those of lists only if they are rectangles.
             unknown = [g for g, any_ in enumerate(nulls) if any_ is not False or form.ndim > 1]
         elif any(nulls):
-            return True
+            return True, []
         else:
             unknown = [group for group, any_ in enumerate(nulls) if any_ is None]
-        # What the statistics of the file do not say is read, once in all.
-        return any(self._has_no_form(group, name) for group in unknown)
+        return None if unknown else False, unknown
 
     def _has_no_form(self, group: int, name: str) -> bool:
         column = self._reader.read(group, (name,)).column(name)
