@@ -14,5 +14,7 @@ pub mod order;
 pub mod pictures;
 mod pointers;
 pub mod random;
+mod shuffling;
+mod strided;
 
 pub use error::{Error, Result};

@@ -36,6 +36,7 @@ pub fn expand(signature: &Signature) -> Result<TokenStream> {
     let elementwise = u64::from(signature.options.elementwise);
     let varying = u64::from(signature.options.shapes.is_some()) * 4;
     let random = u64::from(signature.options.random || signature.draws()) * 2;
+    let strided = u64::from(signature.options.strided) * 8;
     Ok(quote! {
         #[allow(clippy::needless_pass_by_value, clippy::too_many_arguments)]
         #function
@@ -69,7 +70,7 @@ pub fn expand(signature: &Signature) -> Result<TokenStream> {
                 struct_size: ::core::mem::size_of::<abi::KernelInfo>(),
                 name: abi::Text::new(#name_text),
                 doc: abi::Text::new(#doc),
-                flags: #elementwise + #random + #varying,
+                flags: #elementwise + #random + #varying + #strided,
                 inputs: (&raw const INPUTS.0).cast(),
                 n_inputs: #n_inputs,
                 outputs: (&raw const OUTPUTS.0).cast(),
@@ -219,7 +220,7 @@ fn infer_items(signature: &Signature) -> TokenStream {
             };
             let views = signature.inputs.iter().enumerate().map(|(number, input)| {
                 let (element, axes) = (&input.element, dimension(input.rank));
-                quote!(sdk::operand::Input::<#element, #axes>::new(&call.input(#number))?.at(item))
+                quote!(sdk::operand::Input::<#element, #axes>::new(call.input(#number))?.at(item))
             });
             let arguments = quote!(call, item, plan);
             let dispatch = dispatch(signature, &quote!(kernel_shapes), &arguments, &variables);
@@ -401,7 +402,7 @@ fn setup(signature: &Signature) -> TokenStream {
             dimension(input.rank),
         );
         setup.extend(quote! {
-            let #variable = sdk::operand::Input::<#element, #axes>::new(&call.input(#number))?;
+            let #variable = sdk::operand::Input::<#element, #axes>::new(call.input(#number))?;
         });
     }
     for (number, output) in signature.outputs.iter().enumerate() {
@@ -414,7 +415,7 @@ fn setup(signature: &Signature) -> TokenStream {
             quote!(let mut #variable = sdk::growing::Items::<#element>::new(call, #number)?;)
         } else {
             quote! {
-                let #variable = sdk::operand::Output::<#element, #axes>::new(&call.output(#number))?;
+                let #variable = sdk::operand::Output::<#element, #axes>::new(call.output(#number))?;
             }
         });
     }
@@ -451,7 +452,7 @@ fn own_values(signature: &Signature) -> TokenStream {
             format_ident!("items_{number}"),
         );
         quote! {
-            let #own = match &#items {
+            let #own = match #items {
                 None => None,
                 Some(values) => <#stored as sdk::Param>::at(values, item)?,
             };

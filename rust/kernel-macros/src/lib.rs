@@ -46,7 +46,9 @@ use proc_macro::TokenStream;
 ///   number that comes per item is NaN or 0 there, a sequence empty, an `Option` is `None`;
 /// - `elementwise`: each element is treated by itself;
 /// - `random`: the kernel draws random numbers by `Item::random_place`. One that takes an
-///   `ItemRng` does so anyway.
+///   `ItemRng` does so anyway;
+/// - `strided`: an item of the first input that has gaps or runs backwards, such as a crop of an
+///   image, is read about as quickly as another one, so the host need not copy it before.
 #[proc_macro_attribute]
 pub fn kernel(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let options = match syn::parse::<signature::Options>(attribute) {

@@ -20,6 +20,7 @@ pub struct Options {
     pub shapes: Option<Path>,
     pub check: Option<Path>,
     pub elementwise: bool,
+    pub strided: bool,
     pub random: bool,
 }
 
@@ -46,10 +47,12 @@ impl Parse for Options {
                 options.elementwise = true;
             } else if name == "random" {
                 options.random = true;
+            } else if name == "strided" {
+                options.strided = true;
             } else {
                 return Err(Error::new(
                     name.span(),
-                    "expected `T = [...]`, `infer = ...`, `shapes = ...`, `check = ...`, `elementwise` or `random`",
+                    "expected `T = [...]`, `infer = ...`, `shapes = ...`, `check = ...`, `elementwise`, `random` or `strided`",
                 ));
             }
             if !input.is_empty() {

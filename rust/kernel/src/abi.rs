@@ -17,7 +17,7 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"IRONBTCH");
 /// Tables of another major version are refused.
 pub const MAJOR: u32 = 0;
 /// Minor version of this crate; any other one is accepted.
-pub const MINOR: u32 = 3;
+pub const MINOR: u32 = 4;
 /// Name of the function, of type [`GetTable`], that a library exports.
 pub const SYMBOL: &str = "ironbatch_kernel_table";
 /// Name of the capsule that a Python object's `__kernel_table__()` returns.
@@ -76,6 +76,9 @@ pub const RANDOM: u64 = 2;
 
 /// Shapes of outputs depend on what is in the items: `infer` is not asked. Since 0.2.
 pub const VARYING: u64 = 4;
+/// An item of the first input that has gaps or runs backwards is read about as quickly as another
+/// one, so it need not be copied before. Since 0.4.
+pub const STRIDED: u64 = 8;
 
 /// What a kernel is and how to call it.
 #[repr(C)]
@@ -87,7 +90,7 @@ pub struct KernelInfo {
     pub name: Text,
     /// Documentation.
     pub doc: Text,
-    /// [`ELEMENTWISE`], [`RANDOM`], [`VARYING`]; unknown bits are refused.
+    /// [`ELEMENTWISE`], [`RANDOM`], [`VARYING`], [`STRIDED`]; unknown bits are refused.
     pub flags: u64,
     /// What goes in.
     pub inputs: *const *const OperandInfo,
@@ -406,6 +409,10 @@ pub struct RunCall {
     pub host: *const Host,
     /// For each output what it grows in, or null if it does not grow; null if none does. Since 0.3.
     pub growing: *const *mut Growing,
+    /// Where a kernel with one output may say that the output is a view of its first input, dense,
+    /// instead of writing it; null where it has to be written. The kind is 0 until it does. The call
+    /// is about one item. Since 0.4.
+    pub view: *mut Operand,
 }
 
 macro_rules! assert_layout {
@@ -434,8 +441,8 @@ assert_layout! {
     Message: 40, item 8, data 16, capacity 24, length 32;
     Random: 56, key 8, operation 24, origins 32, epochs 40, operations 48, blocks 56;
     Host: 24, minor 8, parallel_for 16;
-    RunCall: 104, plan 8, state 16, start 24, end 32, inputs 40, outputs 48, params 56, cancel 64,
-        random 72, message 80, host 88, growing 96;
+    RunCall: 112, plan 8, state 16, start 24, end 32, inputs 40, outputs 48, params 56, cancel 64,
+        random 72, message 80, host 88, growing 96, view 104;
     Growing: 48, data 8, length 16, capacity 24, ends 32, reserve 40;
 }
 
@@ -447,6 +454,8 @@ pub mod first {
     pub const KERNEL_INFO: usize = 152;
     /// Of [`OperandInfo`](super::OperandInfo).
     pub const OPERAND_INFO: usize = 48;
+    /// Of [`Operand`](super::Operand).
+    pub const OPERAND: usize = 184;
     /// Of [`ParamInfo`](super::ParamInfo).
     pub const PARAM_INFO: usize = 80;
 }

@@ -2,6 +2,7 @@
 
 use crate::abi::{self, Message, Operand, OperandSpec, ParamValue, Random, RunCall};
 use crate::{Dtype, Error, Result, Value};
+use ndarray::{ArrayView, Dimension};
 use std::any::Any;
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -40,15 +41,32 @@ sized!(
 ///
 /// # Safety
 /// `source` points to as many bytes as its first field says.
+#[inline]
 pub unsafe fn copy<T: Sized0>(source: *const T) -> T {
     // SAFETY: `Sized0` allows all zeros, and the smaller of both sizes is copied.
     unsafe {
-        let mut target: T = std::mem::zeroed();
         let theirs = source.cast::<usize>().read();
+        if theirs == size_of::<T>() {
+            // Both sides of one version: a copy of a size that is known here takes no call.
+            return source.read();
+        }
+        let mut target: T = std::mem::zeroed();
         let bytes = theirs.min(size_of::<T>());
         ptr::copy_nonoverlapping(source.cast::<u8>(), (&raw mut target).cast::<u8>(), bytes);
         target
     }
+}
+
+/// An operand of the host's, not copied: a call is made for every few kilobytes.
+///
+/// # Safety
+/// It is one, for as long as the reference lives.
+#[inline]
+unsafe fn operand<'a>(pointer: *const Operand) -> &'a Operand {
+    // The day that fields are added it may be shorter than this side knows it.
+    const { assert!(size_of::<Operand>() == abi::first::OPERAND) };
+    // SAFETY: promised by the caller.
+    unsafe { &*pointer }
 }
 
 /// Why a run ended before its last item.
@@ -73,15 +91,17 @@ pub struct Call {
 
 impl Call {
     /// Input number `number`.
-    pub fn input(&self, number: usize) -> Operand {
+    #[inline]
+    pub fn input(&self, number: usize) -> &Operand {
         // SAFETY: the host gives one operand for each input of the kernel.
-        unsafe { copy(*self.raw.inputs.add(number)) }
+        unsafe { operand(*self.raw.inputs.add(number)) }
     }
 
     /// Output number `number`.
-    pub fn output(&self, number: usize) -> Operand {
+    #[inline]
+    pub fn output(&self, number: usize) -> &Operand {
         // SAFETY: the host gives one operand for each output of the kernel.
-        unsafe { copy(*self.raw.outputs.add(number)) }
+        unsafe { operand(*self.raw.outputs.add(number)) }
     }
 
     /// What output number `number` grows in, and the first item that is written to it.
@@ -95,14 +115,15 @@ impl Call {
     }
 
     /// Values per item of parameter `number`, if it is not constant.
-    pub fn param(&self, number: usize) -> Option<Operand> {
+    #[inline]
+    pub fn param(&self, number: usize) -> Option<&Operand> {
         if self.raw.params.is_null() {
             return None;
         }
         // SAFETY: the host gives a pointer, maybe null, for each parameter of the kernel.
         unsafe {
-            let operand = *self.raw.params.add(number);
-            (!operand.is_null()).then(|| copy(operand))
+            let values = *self.raw.params.add(number);
+            (!values.is_null()).then(|| operand(values))
         }
     }
 
@@ -194,10 +215,64 @@ impl<'a> Item<'a> {
     /// items together are far larger than the caches, and nobody reads them at once.
     #[inline]
     pub fn is_past_caches(&self, number: usize) -> bool {
-        // SAFETY: the host gives one operand for each output of the kernel, and the field has been
-        // there from the first version on.
-        let hints = unsafe { (&raw const (**self.call.raw.outputs.add(number)).hints).read() };
-        hints & abi::PAST_CACHES != 0
+        self.call.output(number).hints & abi::PAST_CACHES != 0
+    }
+
+    /// Let what follows read a view of the first input, instead of writing the output.
+    ///
+    /// For kernels that only move elements. True if the host takes the view: then there is nothing
+    /// left to do. Otherwise the output has to be written; the host asks for a view only where
+    /// another kernel reads it at once. It has the shape and dtype of the output, and no elements
+    /// but those of the first input.
+    ///
+    /// ```
+    /// use ironbatch_kernel::{Item, kernel, table};
+    /// use ndarray::{ArrayView1, ArrayViewMut1, s};
+    ///
+    /// /// From the last sample to the first.
+    /// #[kernel]
+    /// fn backwards(x: ArrayView1<f32>, mut out: ArrayViewMut1<f32>, item: Item) {
+    ///     let view = x.slice(s![..;-1]);
+    ///     if !item.hand_on(&view) {
+    ///         out.assign(&view);
+    ///     }
+    /// }
+    ///
+    /// table![backwards];
+    /// # fn main() {}
+    /// ```
+    pub fn hand_on<T: crate::Element, D: Dimension>(&self, view: &ArrayView<'_, T, D>) -> bool {
+        let place = self.call.raw.view;
+        if place.is_null() || view.ndim() > abi::MAX_RANK {
+            return false;
+        }
+        let mut operand = Operand {
+            struct_size: size_of::<Operand>(),
+            kind: abi::DENSE,
+            dtype: T::DTYPE as u32,
+            rank: view.ndim() as u32,
+            hints: 0,
+            data: view.as_ptr().cast_mut().cast(),
+            item_stride: 0,
+            shape: [0; abi::MAX_RANK],
+            strides: [0; abi::MAX_RANK],
+            offsets: ptr::null(),
+            shapes: ptr::null(),
+        };
+        for (axis, (&length, &stride)) in view.shape().iter().zip(view.strides()).enumerate() {
+            operand.shape[axis] = length as i64;
+            operand.strides[axis] = stride * size_of::<T>() as isize;
+        }
+        // SAFETY: the host gives room for an operand, whose size as the host knows it comes first.
+        unsafe {
+            let theirs = place.cast::<usize>().read();
+            if theirs < size_of::<Operand>() {
+                return false;
+            }
+            operand.struct_size = theirs;
+            place.write(operand);
+        }
+        true
     }
 
     /// Where the item's random numbers are; None if the host gave no randomness.

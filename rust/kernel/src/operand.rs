@@ -5,22 +5,22 @@ use crate::{Element, Error, Result};
 use ndarray::{ArrayView, ArrayViewMut, Axis, Dimension, ShapeBuilder, StrideShape};
 use std::marker::PhantomData;
 
-/// Where the items of an operand are, with what is the same for all items worked out once.
-struct Layout<D: Dimension> {
+/// Where the items of an operand are, with what is the same for all items looked at once.
+///
+/// Small, and made of plain numbers: a call may be about a few kilobytes, and dimensions of a rank
+/// that is known only at run time are slow to copy.
+struct Layout<'a> {
+    operand: &'a Operand,
     /// Lowest address of item 0.
     data: *mut u8,
     item_stride: isize,
-    shape: StrideShape<D>,
     /// One bit for each axis that runs backwards, which a view expresses by inverting it.
     backwards: u32,
-    /// Offsets and shapes of ragged items; null for dense ones.
-    offsets: *const i64,
-    shapes: *const i64,
-    rank: usize,
 }
 
-impl<D: Dimension> Layout<D> {
-    fn new<T: Element>(operand: &Operand) -> Result<Self> {
+impl<'a> Layout<'a> {
+    #[inline]
+    fn new<T: Element, D: Dimension>(operand: &'a Operand) -> Result<Self> {
         let rank = operand.rank as usize;
         if operand.dtype != T::DTYPE as u32 {
             return Err(Error::new(format!(
@@ -31,50 +31,37 @@ impl<D: Dimension> Layout<D> {
         if rank > MAX_RANK || D::NDIM.is_some_and(|expected| expected != rank) {
             return Err(Error::new(format!("unexpected number of axes: {rank}")));
         }
+        let mut layout = Self {
+            operand,
+            data: operand.data,
+            item_stride: operand.item_stride,
+            backwards: 0,
+        };
         if operand.kind == abi::RAGGED {
             if operand.offsets.is_null() || operand.shapes.is_null() || rank == 0 {
                 return Err(Error::new("a ragged operand without offsets or shapes"));
             }
-            return Ok(Self {
-                data: operand.data,
-                item_stride: 0,
-                shape: D::zeros(rank).into(),
-                backwards: 0,
-                offsets: operand.offsets,
-                shapes: operand.shapes,
-                rank,
-            });
+            return Ok(layout);
         }
-        let mut shape = D::zeros(rank);
-        let mut strides = D::zeros(rank);
-        let mut data = operand.data;
-        let mut backwards = 0;
+        let mut is_empty = false;
         for axis in 0..rank {
-            let length = usize::try_from(operand.shape[axis])
-                .map_err(|_| Error::new("a negative length"))?;
-            let stride = operand.strides[axis];
-            shape[axis] = length;
-            strides[axis] = stride.unsigned_abs() / size_of::<T>();
+            let (length, stride) = (operand.shape[axis], operand.strides[axis]);
+            if length < 0 {
+                return Err(Error::new("a negative length"));
+            }
+            is_empty |= length == 0;
             if stride < 0 {
-                backwards |= 1 << axis;
-                data = data.wrapping_offset(stride * (length.max(1) - 1) as isize);
+                layout.backwards |= 1 << axis;
+                let last = length.max(1) as isize - 1;
+                layout.data = layout.data.wrapping_offset(stride * last);
             }
         }
-        let mut item_stride = operand.item_stride;
-        if operand.shape[..rank].contains(&0) {
+        if is_empty {
             // The address of nothing may be anything, but a view's is aligned and not null.
-            (data, item_stride) = (std::ptr::NonNull::<T>::dangling().as_ptr().cast(), 0);
+            layout.data = std::ptr::NonNull::<T>::dangling().as_ptr().cast();
+            layout.item_stride = 0;
         }
-        let shape = shape.strides(strides);
-        Ok(Self {
-            data,
-            item_stride,
-            shape,
-            backwards,
-            offsets: std::ptr::null(),
-            shapes: std::ptr::null(),
-            rank,
-        })
+        Ok(layout)
     }
 
     /// First element and shape of an item.
@@ -82,21 +69,28 @@ impl<D: Dimension> Layout<D> {
     /// # Safety
     /// The operand has that item.
     #[inline]
-    unsafe fn item<T>(&self, item: usize) -> (*mut T, StrideShape<D>) {
-        if self.offsets.is_null() {
+    unsafe fn item<T, D: Dimension>(&self, item: usize) -> (*mut T, StrideShape<D>) {
+        let operand = self.operand;
+        let rank = operand.rank as usize;
+        let mut shape = D::zeros(rank);
+        if operand.kind != abi::RAGGED {
+            let mut strides = D::zeros(rank);
+            for axis in 0..rank {
+                shape[axis] = operand.shape[axis] as usize;
+                strides[axis] = operand.strides[axis].unsigned_abs() / size_of::<T>();
+            }
             let data = self.data.wrapping_offset(self.item_stride * item as isize);
-            return (data.cast(), self.shape.clone());
+            return (data.cast(), shape.strides(strides));
         }
-        let mut shape = D::zeros(self.rank);
         let mut is_empty = false;
-        for axis in 0..self.rank {
+        for axis in 0..rank {
             // SAFETY: the host has checked offsets and shapes, one for each item.
-            let length = unsafe { *self.shapes.add(item * self.rank + axis) } as usize;
+            let length = unsafe { *operand.shapes.add(item * rank + axis) } as usize;
             shape[axis] = length;
             is_empty |= length == 0;
         }
         // SAFETY: as above.
-        let start = unsafe { *self.offsets.add(item) } as usize;
+        let start = unsafe { *operand.offsets.add(item) } as usize;
         let data = if is_empty {
             std::ptr::NonNull::<T>::dangling().as_ptr()
         } else {
@@ -107,19 +101,20 @@ impl<D: Dimension> Layout<D> {
 }
 
 /// The items of an input.
-pub struct Input<T, D: Dimension> {
-    layout: Layout<D>,
-    element: PhantomData<T>,
+pub struct Input<'a, T, D: Dimension> {
+    layout: Layout<'a>,
+    element: PhantomData<(T, D)>,
 }
 
-impl<T: Element, D: Dimension> Input<T, D> {
+impl<'a, T: Element, D: Dimension> Input<'a, T, D> {
     /// Read an operand as items of `T` with axes `D`.
     ///
     /// # Safety
     /// The operand describes memory that is valid, aligned and readable for as long as this lives.
-    pub unsafe fn new(operand: &Operand) -> Result<Self> {
+    #[inline]
+    pub unsafe fn new(operand: &'a Operand) -> Result<Self> {
         Ok(Self {
-            layout: Layout::new::<T>(operand)?,
+            layout: Layout::new::<T, D>(operand)?,
             element: PhantomData,
         })
     }
@@ -133,7 +128,7 @@ impl<T: Element, D: Dimension> Input<T, D> {
         // SAFETY: the host has checked the operand's bounds and alignment; strides are not
         // negative here.
         let mut view = unsafe {
-            let (pointer, shape) = self.layout.item::<T>(item);
+            let (pointer, shape) = self.layout.item::<T, D>(item);
             ArrayView::from_shape_ptr(shape, pointer)
         };
         if self.layout.backwards != 0 {
@@ -148,20 +143,21 @@ impl<T: Element, D: Dimension> Input<T, D> {
 }
 
 /// The items of an output.
-pub struct Output<T, D: Dimension> {
-    layout: Layout<D>,
-    element: PhantomData<T>,
+pub struct Output<'a, T, D: Dimension> {
+    layout: Layout<'a>,
+    element: PhantomData<(T, D)>,
 }
 
-impl<T: Element, D: Dimension> Output<T, D> {
+impl<'a, T: Element, D: Dimension> Output<'a, T, D> {
     /// Write an operand as items of `T` with axes `D`.
     ///
     /// # Safety
     /// The operand describes memory that is valid, aligned and writable for as long as this lives,
     /// that no two elements share, and that no input lies in.
-    pub unsafe fn new(operand: &Operand) -> Result<Self> {
+    #[inline]
+    pub unsafe fn new(operand: &'a Operand) -> Result<Self> {
         Ok(Self {
-            layout: Layout::new::<T>(operand)?,
+            layout: Layout::new::<T, D>(operand)?,
             element: PhantomData,
         })
     }
@@ -174,7 +170,7 @@ impl<T: Element, D: Dimension> Output<T, D> {
     pub unsafe fn at(&self, item: usize) -> ArrayViewMut<'_, T, D> {
         // SAFETY: as in `Input::at`; the caller and the host rule out other views.
         let mut view = unsafe {
-            let (pointer, shape) = self.layout.item::<T>(item);
+            let (pointer, shape) = self.layout.item::<T, D>(item);
             ArrayViewMut::from_shape_ptr(shape, pointer)
         };
         if self.layout.backwards != 0 {

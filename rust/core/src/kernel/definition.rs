@@ -248,6 +248,11 @@ impl Kernel {
         self.info.flags & abi::ELEMENTWISE != 0
     }
 
+    /// Whether an item with gaps is read about as quickly as one without.
+    pub fn is_strided(&self) -> bool {
+        self.info.flags & abi::STRIDED != 0
+    }
+
     /// Whether shapes of outputs depend on what is in the items.
     pub fn is_varying(&self) -> bool {
         self.info.flags & abi::VARYING != 0

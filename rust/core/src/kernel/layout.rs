@@ -1,9 +1,10 @@
 //! Shapes of items: the same for all, or one for each.
 
+use super::call::Pointers;
 use super::definition::OperandType;
 use super::memory::Memory;
 use super::plan::{EMPTY_SPEC, MessageBuffer, Plan};
-use super::run::{Pointers, Request};
+use super::run::Request;
 use crate::executor::{CancelFlag, ItemError, Job};
 use crate::{Error, Result};
 use ironbatch_kernel::abi::{self, MAX_RANK, OperandSpec, RunCall};
@@ -253,8 +254,9 @@ impl Plan {
             cancel: cancel.as_atomic().as_ptr().cast(),
             random: pointers.random,
             message: buffer.pass(),
-            host: &raw const super::run::HOST,
+            host: &raw const super::host::HOST,
             growing: ptr::null(),
+            view: ptr::null_mut(),
         };
         let code = match self.kernel.info.infer_items {
             // SAFETY: the inputs were checked; there is room for a shape of each item and output.

@@ -4,13 +4,16 @@
 //! and [`Plan::run`] calls it on ranges of items of checked memory, on all cores. Built-in kernels
 //! come through a table like everybody's.
 
+mod call;
 mod chain;
 mod check;
 mod definition;
 mod growing;
+mod host;
 mod layout;
 mod library;
 mod memory;
+mod parts;
 mod pass;
 mod plan;
 mod pointer;

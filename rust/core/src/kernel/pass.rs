@@ -1,19 +1,20 @@
 //! One pass of the kernels of a chain over the items.
 //!
 //! An item goes through all kernels before the next one begins. Kernels that treat each element by
-//! itself go further: where several of them follow one another, they take an item in parts small
-//! enough for the innermost cache, and all of them are through with a part before the next one. What
-//! the last of them makes of a part is written past the caches if the whole output is too large for
-//! them.
+//! itself go further: where several of them follow one another, all of them are through with a part
+//! of the item before the next part (`parts`). A kernel that only moves elements need not write
+//! what it gives: it may say that this is a view of what it was given, if the next kernel reads such
+//! a view as well as anything else.
 
+use super::call::Caller;
 use super::layout::Layout;
 use super::plan::Plan;
-use super::run::{Limits, Prepared};
+use super::run::Limits;
 use super::scratch::{Desk, copy_item, dense, is_contiguous, spec_of};
 use crate::Error;
 use crate::executor::{CallerRole, CancelFlag, ItemError, Job};
+use ironbatch_kernel::Dtype;
 use ironbatch_kernel::abi::{self, Operand, Random};
-use ironbatch_kernel::{Dtype, PastCaches};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -22,8 +23,6 @@ use std::time::Instant;
 const GRAIN: u64 = 30_000;
 /// A caller that may take longer than this for a grain listens instead of taking part.
 const PATIENCE: u64 = 2_000_000;
-/// Bytes of the larger side of a part: two of them fit the innermost cache.
-const TILE: usize = 16 << 10;
 
 /// A kernel of a chain, checked.
 pub(super) struct Stage<'a> {
@@ -32,9 +31,11 @@ pub(super) struct Stage<'a> {
     random: Option<Random>,
     applied: Option<&'a [bool]>,
     /// What it gives.
-    layout: &'a Layout,
+    pub(super) layout: &'a Layout,
     /// Whether an item may be handed over in parts.
     pub(super) is_divisible: bool,
+    /// Whether an item with gaps does as well as one without.
+    takes_views: bool,
     /// Bytes that an item touches, measured times of some items, and how many these are.
     item_bytes: usize,
     busy: AtomicU64,
@@ -55,16 +56,18 @@ impl<'a> Stage<'a> {
     ) -> Self {
         let kernel = plan.kernel();
         let takes_one_axis = |kinds: &[super::OperandType]| matches!(kinds, [kind] if kind.min_rank <= 1 && kind.max_rank >= 1);
+        let is_divisible = kernel.is_elementwise()
+            && !kernel.is_random()
+            && takes_one_axis(&kernel.inputs)
+            && takes_one_axis(&kernel.outputs);
         Self {
             plan,
             params,
             random,
             applied,
             layout,
-            is_divisible: kernel.is_elementwise()
-                && !kernel.is_random()
-                && takes_one_axis(&kernel.inputs)
-                && takes_one_axis(&kernel.outputs),
+            is_divisible,
+            takes_views: kernel.is_strided() || is_divisible,
             item_bytes: item_bytes.saturating_add(64),
             busy: AtomicU64::new(0),
             done: AtomicU64::new(0),
@@ -87,7 +90,7 @@ pub(super) struct Pass<'a> {
 // SAFETY: the memory behind the operands is promised for all threads (`Memory`).
 unsafe impl Sync for Pass<'_> {}
 
-type Outcome = Result<(), ItemError>;
+pub(super) type Outcome = Result<(), ItemError>;
 
 impl Pass<'_> {
     /// Carry out all stages for all items.
@@ -171,40 +174,36 @@ fn at(operand: &Operand, item: usize) -> Operand {
     }
 }
 
-/// Elements of a dense operand's item in one row, from one place on.
-fn part(operand: &Operand, size: usize, elements: &Range<usize>) -> Operand {
-    let mut part = *operand;
-    part.data = operand.data.wrapping_add(elements.start * size);
-    part.rank = 1;
-    part.shape[0] = elements.len() as i64;
-    part.strides[0] = size as isize;
-    part
-}
-
-fn size_of_dtype(operand: &Operand) -> usize {
+pub(super) fn size_of_dtype(operand: &Operand) -> usize {
     Dtype::from_code(operand.dtype).map_or(1, Dtype::size)
 }
 
 /// What one thread needs for a chunk of items.
-struct Worker<'p> {
-    pass: &'p Pass<'p>,
-    desk: &'p mut Desk,
-    cancel: &'p CancelFlag,
-    /// For each stage what it is called with; operands change from call to call.
-    calls: Vec<Prepared>,
+pub(super) struct Worker<'p> {
+    pub(super) pass: &'p Pass<'p>,
+    pub(super) desk: &'p mut Desk,
+    pub(super) cancel: &'p CancelFlag,
+    /// Each stage, to be called.
+    pub(super) calls: Vec<Caller<'p>>,
     /// Stages that are for the item at hand.
-    active: Vec<usize>,
+    pub(super) active: Vec<usize>,
 }
 
 impl<'p> Worker<'p> {
     fn new(pass: &'p Pass<'p>, desk: &'p mut Desk, cancel: &'p CancelFlag) -> Self {
-        let calls = pass.stages.iter().map(|stage| Prepared {
-            inputs: Vec::with_capacity(1),
-            outputs: Vec::with_capacity(1),
-            params: stage.params.clone(),
-            random: stage.random,
-            item_bytes: 0,
-            joinable: None,
+        let calls = pass.stages.iter().enumerate().map(|(number, stage)| {
+            let inputs = if number == 0 {
+                &pass.inputs[..]
+            } else {
+                &pass.inputs[..1]
+            };
+            Caller::new(
+                stage.plan,
+                inputs,
+                &pass.output,
+                &stage.params,
+                stage.random,
+            )
         });
         Self {
             calls: calls.collect(),
@@ -242,37 +241,33 @@ impl<'p> Worker<'p> {
         while from < n_active {
             let started = measures.then(Instant::now);
             let mut upto = from + 1;
-            if pass.stages[self.active[from]].is_divisible
-                && is_contiguous(&before, size_of_dtype(&before))
-            {
+            let mut in_parts = false;
+            if pass.stages[self.active[from]].is_divisible {
                 let rest = self.active[upto..].iter();
-                upto += rest
-                    .take_while(|&&number| pass.stages[number].is_divisible)
-                    .count();
+                let joined = rest.take_while(|&&number| pass.stages[number].is_divisible);
+                let joined = upto + joined.count();
+                let streams = joined == n_active && output.hints & abi::PAST_CACHES != 0;
+                let has_gaps = !is_contiguous(&before, size_of_dtype(&before));
+                if joined - from > 1 || streams || has_gaps {
+                    (upto, in_parts) = (joined, true);
+                }
             }
-            let after = if upto == n_active {
-                output
+            let mut after = self.after(upto, side, item, &output)?;
+            in_parts &= is_contiguous(&after, size_of_dtype(&after));
+            if in_parts && self.in_parts(from..upto, &before, &after, item)? {
+                (before, side) = (after, 1 - side);
             } else {
-                self.between(self.active[upto - 1], side, item)?
-            };
-            let streams = upto == n_active && after.hints & abi::PAST_CACHES != 0;
-            let divides = upto - from > 1
-                || (streams
-                    && pass.stages[self.active[from]].is_divisible
-                    && is_contiguous(&before, size_of_dtype(&before)));
-            let in_parts = divides && is_contiguous(&after, size_of_dtype(&after));
-            if !in_parts || !self.in_parts(from..upto, &before, &after, item)? {
                 // A part that failed is one of an item that fails: whole, it says why.
-                let after = if from + 1 == n_active {
-                    output
+                if upto != from + 1 {
+                    upto = from + 1;
+                    after = self.after(upto, side, item, &output)?;
+                }
+                if let Some(view) = self.stage(from, &before, &after, item)? {
+                    // What it was given has to stay where it is.
+                    before = view;
                 } else {
-                    self.between(self.active[from], side, item)?
-                };
-                upto = from + 1;
-                self.stage(self.active[from], &before, &after, item)?;
-                before = after;
-            } else {
-                before = after;
+                    (before, side) = (after, 1 - side);
+                }
             }
             if let Some(started) = started {
                 let busy = started.elapsed().as_nanos() as u64 / (upto - from) as u64;
@@ -282,15 +277,24 @@ impl<'p> Worker<'p> {
                     stage.done.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            side = 1 - side;
             from = upto;
         }
         Ok(())
     }
 
-    /// Memory for what a stage gives, in one of two pieces.
-    fn between(&mut self, number: usize, side: usize, item: usize) -> Result<Operand, ItemError> {
-        let (dtype, shape) = spec_of(self.pass.stages[number].layout, item);
+    /// Where the active stages before `upto` leave the item: the output behind the last one,
+    /// otherwise one of two pieces of memory.
+    fn after(
+        &mut self,
+        upto: usize,
+        side: usize,
+        item: usize,
+        output: &Operand,
+    ) -> Result<Operand, ItemError> {
+        if upto == self.active.len() {
+            return Ok(*output);
+        }
+        let (dtype, shape) = spec_of(self.pass.stages[self.active[upto - 1]].layout, item);
         let bytes = shape.iter().fold(dtype.size(), |product, &length| {
             product.saturating_mul(length as usize)
         });
@@ -300,79 +304,41 @@ impl<'p> Worker<'p> {
         }
     }
 
-    /// Carry out one stage for a whole item.
-    fn stage(&mut self, number: usize, before: &Operand, after: &Operand, item: usize) -> Outcome {
-        let call = &mut self.calls[number];
-        call.inputs.clear();
-        call.inputs.push(*before);
-        if number == 0 {
-            let others = 1..self.pass.inputs.len();
-            call.inputs
-                .extend(others.map(|other| self.pass.input(other, item)));
-        }
-        call.outputs.clear();
-        call.outputs.push(*after);
-        let plan = self.pass.stages[number].plan;
-        plan.call(call, item..item + 1, self.cancel)
-    }
-
-    /// Carry out stages for one item after another part of it; false if one of them failed.
-    fn in_parts(
+    /// Carry out one active stage for a whole item. Gives a view of `before` if it says that its
+    /// result is one, and the next stage takes such; otherwise the result is in `after`.
+    fn stage(
         &mut self,
-        active: Range<usize>,
+        active: usize,
         before: &Operand,
         after: &Operand,
         item: usize,
-    ) -> Result<bool, ItemError> {
+    ) -> Result<Option<Operand>, ItemError> {
         let pass = self.pass;
-        let numbers = self.active[active].to_vec();
-        let dtype_of = |number: &usize| spec_of(pass.stages[*number].layout, item).0;
-        let largest = numbers.iter().map(|number| dtype_of(number).size()).max();
-        let (size_before, size_after) = (size_of_dtype(before), size_of_dtype(after));
-        let length = TILE / largest.unwrap_or(8).max(size_before);
-        let rank = before.rank as usize;
-        let count = before.shape[..rank].iter().product::<i64>() as usize;
-        let failed = |error| ItemError { item, error };
-        let sides = [
-            self.desk.tiles[0].bytes(TILE).map_err(failed)?,
-            self.desk.tiles[1].bytes(TILE).map_err(failed)?,
-        ];
-        let writer = (after.hints & abi::PAST_CACHES != 0).then(PastCaches::new);
-        let mut start = 0;
-        while start < count {
-            let elements = start..count.min(start + length);
-            let mut given = part(before, size_before, &elements);
-            let target = part(after, size_after, &elements);
-            for (place, &number) in numbers.iter().enumerate() {
-                let made = if place + 1 == numbers.len() && writer.is_none() {
-                    target
-                } else {
-                    let dtype = dtype_of(&number);
-                    dense(sides[place % 2], dtype, &[elements.len() as i64])
-                };
-                match self.stage(number, &given, &made, item) {
-                    Ok(()) => {}
-                    Err(ItemError {
-                        error: error @ Error::Interrupted,
-                        ..
-                    }) => return Err(failed(error)),
-                    Err(_) => return Ok(false),
-                }
-                given = made;
+        let number = self.active[active];
+        let call = &mut self.calls[number];
+        call.set_input(0, before);
+        if number == 0 {
+            for other in 1..pass.inputs.len() {
+                call.set_input(other, &pass.input(other, item));
             }
-            if let Some(writer) = &writer {
-                let bytes = elements.len() * size_after;
-                // SAFETY: the part is in scratch memory of this worker, of at least that size; the
-                // target was checked, and is nobody else's.
-                unsafe {
-                    writer.copy(
-                        std::slice::from_raw_parts(given.data.cast_const(), bytes),
-                        std::slice::from_raw_parts_mut(target.data, bytes),
-                    );
-                }
-            }
-            start = elements.end;
         }
-        Ok(true)
+        call.set_output(after);
+        let next = self.active.get(active + 1);
+        if !next.is_some_and(|&next| pass.stages[next].takes_views) {
+            call.call(item, self.cancel, None)?;
+            return Ok(None);
+        }
+        let mut view = dense(std::ptr::null_mut(), Dtype::U8, &[]);
+        view.kind = 0;
+        call.call(item, self.cancel, Some(&mut view))?;
+        if view.kind == 0 {
+            return Ok(None);
+        }
+        let expected = spec_of(pass.stages[number].layout, item);
+        let kernel = pass.stages[number].plan.kernel();
+        match kernel.check_view(&view, expected, before) {
+            Ok(()) => Ok(Some(view)),
+            Err(error) => Err(ItemError { item, error }),
+        }
     }
 }

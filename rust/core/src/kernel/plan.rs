@@ -56,6 +56,7 @@ impl MessageBuffer {
     /// The message to pass on; the buffer must not move while it is in use.
     pub(super) fn pass(&mut self) -> *mut Message {
         self.message.data = self.text.as_mut_ptr();
+        (self.message.item, self.message.length) = (-1, 0);
         &raw mut self.message
     }
 

@@ -5,14 +5,12 @@ use super::growing::{Grown, Piece};
 use super::layout::Layout;
 use super::memory::Memory;
 use super::pass::{Pass, Stage};
-use super::plan::{MessageBuffer, Plan};
+use super::plan::Plan;
 use crate::executor::{CallerRole, CancelFlag, ItemError, Job};
 use crate::{Error, Result};
 use ironbatch_kernel::Dtype;
-use ironbatch_kernel::abi::{self, Growing, Host, Operand, Random, RunCall};
-use std::ffi::c_void;
+use ironbatch_kernel::abi::{self, Operand, Random};
 use std::ops::Range;
-use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -305,106 +303,6 @@ impl Plan {
         let found = self.infer(&specs)?.into_iter().zip(&self.kernel.outputs);
         Ok(found.map(|(spec, kind)| Layout::of(spec, kind)).collect())
     }
-
-    /// Hand one range to the kernel.
-    pub(super) fn call(
-        &self,
-        prepared: &Prepared,
-        range: Range<usize>,
-        cancel: &CancelFlag,
-    ) -> std::result::Result<(), ItemError> {
-        self.call_growing(prepared, range, cancel, std::iter::empty())
-    }
-
-    /// Hand one range to the kernel, with what its growing outputs grow in.
-    fn call_growing(
-        &self,
-        prepared: &Prepared,
-        range: Range<usize>,
-        cancel: &CancelFlag,
-        mut pieces: impl Iterator<Item = *mut Growing>,
-    ) -> std::result::Result<(), ItemError> {
-        let failed = |item, error| Err(ItemError { item, error });
-        let Some(run) = self.kernel.info.run else {
-            return failed(
-                range.start,
-                Error::Library("a kernel without a function".to_owned()),
-            );
-        };
-        let state = match self.check_out() {
-            Ok(state) => state,
-            Err(error) => return failed(range.start, error),
-        };
-        let inputs: SmallPointers = prepared.inputs.iter().map(ptr::from_ref).collect();
-        let outputs: SmallPointers = prepared.outputs.iter().map(ptr::from_ref).collect();
-        let params: SmallPointers = prepared
-            .params
-            .iter()
-            .map(|param| param.as_ref().map_or(ptr::null(), ptr::from_ref))
-            .collect();
-        let growing: Vec<_> = if self.kernel.is_growing() {
-            let of_outputs = prepared.outputs.iter().map(|output| {
-                let piece = (output.kind == abi::GROWING)
-                    .then(|| pieces.next())
-                    .flatten();
-                piece.unwrap_or(ptr::null_mut())
-            });
-            of_outputs.collect()
-        } else {
-            Vec::new()
-        };
-        let mut buffer = MessageBuffer::new();
-        let call = RunCall {
-            struct_size: size_of::<RunCall>(),
-            plan: self.raw,
-            state: state.0,
-            start: range.start,
-            end: range.end,
-            inputs: inputs.as_ptr(),
-            outputs: outputs.as_ptr(),
-            params: params.as_ptr(),
-            cancel: cancel.as_atomic().as_ptr().cast(),
-            random: prepared.random.as_ref().map_or(ptr::null(), ptr::from_ref),
-            message: buffer.pass(),
-            host: &raw const HOST,
-            growing: if growing.is_empty() {
-                ptr::null()
-            } else {
-                growing.as_ptr()
-            },
-        };
-        // SAFETY: `check` has verified every operand against the kernel's table; plan and state
-        // are this kernel's, and all pointers outlive the call.
-        let code = unsafe { run(&raw const call) };
-        if code == abi::PANICKED {
-            self.drop_state(&state);
-        } else {
-            self.check_in(state);
-        }
-        self.item_outcome(code, &buffer, range)
-    }
-
-    /// What a call about the items of a range returned.
-    pub(super) fn item_outcome(
-        &self,
-        code: i32,
-        buffer: &MessageBuffer,
-        range: Range<usize>,
-    ) -> std::result::Result<(), ItemError> {
-        if code == abi::OK {
-            return Ok(());
-        }
-        let item = usize::try_from(buffer.message.item)
-            .unwrap_or(range.start)
-            .clamp(range.start, range.end - 1);
-        let name = &self.kernel.name;
-        let error = match code {
-            abi::CANCELLED => Error::Interrupted,
-            abi::PANICKED => Error::Panic(format!("kernel {name} panicked: {}", buffer.read())),
-            _ => Error::Value(format!("{name}: {}", buffer.read())),
-        };
-        Err(ItemError { item, error })
-    }
 }
 
 /// Dtypes of the outputs that grow.
@@ -423,97 +321,5 @@ pub(super) fn of_item(failure: ItemError) -> Error {
             position: failure.item,
             source: Box::new(error),
         },
-    }
-}
-
-/// What the calls about a request have in common.
-pub(super) struct Pointers {
-    pub(super) inputs: SmallPointers,
-    pub(super) params: SmallPointers,
-    pub(super) random: *const Random,
-}
-
-// SAFETY: they lead to what is only read while calls run.
-unsafe impl Sync for Pointers {}
-
-pub(super) static HOST: Host = Host {
-    struct_size: size_of::<Host>(),
-    minor: abi::MINOR,
-    reserved: 0,
-    parallel_for: Some(parallel_for),
-};
-
-/// The executor, for kernels that split one large item.
-unsafe extern "C" fn parallel_for(
-    n_items: usize,
-    grain: usize,
-    body: unsafe extern "C" fn(*mut c_void, usize, usize) -> i32,
-    context: *mut c_void,
-) -> i32 {
-    struct Context(*mut c_void);
-    // SAFETY: the interface asks that body and context can be used from several threads.
-    unsafe impl Sync for Context {}
-    impl Context {
-        fn get(&self) -> *mut c_void {
-            self.0
-        }
-    }
-    let context = Context(context);
-    let lowest = std::sync::Mutex::new((usize::MAX, abi::OK));
-    let outcome = crate::executor::parallel_for(n_items, grain, &|range| {
-        // SAFETY: the kernel gives a function for this context.
-        let code = unsafe { body(context.get(), range.start, range.end) };
-        if code != abi::OK {
-            let mut lowest = lowest
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            if range.start < lowest.0 {
-                *lowest = (range.start, code);
-            }
-        }
-    });
-    match outcome {
-        Ok(()) => {
-            lowest
-                .into_inner()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .1
-        }
-        Err(Error::Panic(_)) => abi::PANICKED,
-        Err(_) => abi::CANCELLED,
-    }
-}
-
-/// Pointers to operands, on the stack for as many as kernels usually have.
-pub(super) struct SmallPointers {
-    few: [*const Operand; 8],
-    many: Vec<*const Operand>,
-}
-
-impl FromIterator<*const Operand> for SmallPointers {
-    fn from_iter<I: IntoIterator<Item = *const Operand>>(pointers: I) -> Self {
-        let mut few = [ptr::null(); 8];
-        let mut many = Vec::new();
-        for (number, pointer) in pointers.into_iter().enumerate() {
-            if number < few.len() && many.is_empty() {
-                few[number] = pointer;
-            } else {
-                if many.is_empty() {
-                    many.extend_from_slice(&few);
-                }
-                many.push(pointer);
-            }
-        }
-        Self { few, many }
-    }
-}
-
-impl SmallPointers {
-    pub(super) fn as_ptr(&self) -> *const *const Operand {
-        if self.many.is_empty() {
-            self.few.as_ptr()
-        } else {
-            self.many.as_ptr()
-        }
     }
 }

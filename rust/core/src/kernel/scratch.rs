@@ -46,7 +46,7 @@ impl Scratch {
 #[derive(Default)]
 pub(super) struct Desk {
     pub(super) items: [Scratch; 2],
-    pub(super) tiles: [Scratch; 2],
+    pub(super) tiles: Scratch,
 }
 
 impl Desk {
@@ -62,7 +62,7 @@ impl Desk {
             .flatten()
             .unwrap_or_default();
         let outcome = work(&mut desk);
-        for scratch in desk.items.iter_mut().chain(&mut desk.tiles) {
+        for scratch in &mut desk.items {
             scratch.large = None;
         }
         // A thread that is ending has no place for it.

@@ -163,7 +163,8 @@ impl Reader<'_> {
             if !is_identifier {
                 return self.refuse(format_args!("names a kernel {name:?}"));
             }
-            let unknown = info.flags & !(abi::ELEMENTWISE | abi::RANDOM | abi::VARYING);
+            let unknown =
+                info.flags & !(abi::ELEMENTWISE | abi::RANDOM | abi::VARYING | abi::STRIDED);
             if unknown != 0 {
                 return self.refuse(format_args!(
                     "kernel {name} needs a newer ironbatch (flags {unknown:#x})"

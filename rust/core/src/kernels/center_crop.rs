@@ -1,7 +1,7 @@
 //! `center_crop`: the middle of an item.
 
-use super::geometry::{check_channels, check_numbers, copy_box, resized, shape_text, sized_axes};
-use super::moving::Movable;
+use super::geometry::{box_of, check_channels, check_numbers, resized, shape_text, sized_axes};
+use super::moving::{Movable, give};
 use ironbatch_kernel::{Bool, Error, F16, Item, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
@@ -24,7 +24,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// ------
 /// ValueError
 ///     If the box is larger than the item, or a length is not above 0.
-#[kernel(T = [Bool, u8, i16, u16, F16, f32, f64], infer = infer, check = check)]
+#[kernel(T = [Bool, u8, i16, u16, F16, f32, f64], strided, infer = infer, check = check)]
 pub(crate) fn center_crop<T: Movable>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
@@ -36,7 +36,7 @@ pub(crate) fn center_crop<T: Movable>(
 ) {
     let start: Vec<_> =
         x.shape().iter().zip(out.shape()).map(|(whole, part)| (whole - part) / 2).collect();
-    copy_box(&x, &mut out, &start, Some(item));
+    give(&box_of(&x, &start, out.shape()), &mut out, item);
 }
 
 fn check(plan: &center_crop::Plan) -> Result<()> {

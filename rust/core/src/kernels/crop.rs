@@ -1,7 +1,7 @@
 //! `crop`: a box cut out of an item.
 
-use super::geometry::{check_channels, check_numbers, copy_box, resized, shape_text, sized_axes};
-use super::moving::Movable;
+use super::geometry::{box_of, check_channels, check_numbers, resized, shape_text, sized_axes};
+use super::moving::{Movable, give};
 use ironbatch_kernel::{Bool, Error, F16, Item, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
@@ -26,7 +26,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// ------
 /// ValueError
 ///     If the box does not lie within the item, or a length is not above 0.
-#[kernel(T = [Bool, u8, i16, u16, F16, f32, f64], infer = infer, check = check)]
+#[kernel(T = [Bool, u8, i16, u16, F16, f32, f64], strided, infer = infer, check = check)]
 pub(crate) fn crop<T: Movable>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
@@ -39,7 +39,7 @@ pub(crate) fn crop<T: Movable>(
     for (number, axis) in sized_axes(x.ndim(), size.len(), channels, "size")?.enumerate() {
         start[axis] = origin.map_or(0, |origin| origin[number] as usize);
     }
-    copy_box(&x, &mut out, &start, Some(item));
+    give(&box_of(&x, &start, out.shape()), &mut out, item);
     Ok(())
 }
 

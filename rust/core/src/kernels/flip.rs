@@ -1,8 +1,6 @@
 //! `flip`: an axis in reverse.
 
-use super::moving::{Movable, Word, words, words_mut};
-use super::runs::Runs;
-use super::shuffling;
+use super::moving::{Movable, give};
 use ironbatch_kernel::{Bool, Error, F16, Item, Result, Spec, Value, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD, Axis};
 
@@ -25,62 +23,16 @@ use ndarray::{ArrayViewD, ArrayViewMutD, Axis};
 /// ------
 /// ValueError
 ///     If an item has no such axis.
-#[kernel(T = [Bool, u8, i16, u16, F16, f32, f64], infer = infer, check = check)]
+#[kernel(T = [Bool, u8, i16, u16, F16, f32, f64], strided, infer = infer, check = check)]
 pub(crate) fn flip<T: Movable>(
-    x: ArrayViewD<'_, T>,
+    mut x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
     item: Item,
     #[default("horizontal")] axis: &Value,
 ) -> Result<()> {
-    let axis = number(axis, x.ndim())?;
-    reversed(words(&x), &mut words_mut(&mut out), item, axis);
+    x.invert_axis(Axis(number(axis, x.ndim())?));
+    give(&x, &mut out, item);
     Ok(())
-}
-
-/// Set `out` to `x` with an axis in reverse.
-fn reversed<W: Word>(
-    mut x: ArrayViewD<'_, W>,
-    out: &mut ArrayViewMutD<'_, W>,
-    item: Item<'_>,
-    axis: usize,
-) {
-    // Elements that stay together lie behind the axis.
-    let together: usize = x.shape()[axis + 1..].iter().product();
-    let length = x.shape()[axis];
-    if let (Some(source), Some(target)) = (x.as_slice(), out.as_slice_mut())
-        && together * length > 0
-    {
-        let run = together * length;
-        let mut runs = Runs::new(target, Some(item));
-        for source in source.chunks_exact(run) {
-            let target = runs.next(run);
-            match together {
-                1 => reverse::<1, W>(source, target),
-                2 => reverse::<2, W>(source, target),
-                3 if W::by_bytes(source, target, shuffling::reverse) => {}
-                3 => reverse::<3, W>(source, target),
-                4 => reverse::<4, W>(source, target),
-                _ => {
-                    let source = source.chunks_exact(together).rev();
-                    for (source, target) in source.zip(target.chunks_exact_mut(together)) {
-                        target.copy_from_slice(source);
-                    }
-                }
-            }
-        }
-        return;
-    }
-    x.invert_axis(Axis(axis));
-    out.assign(&x);
-}
-
-/// Reverse groups of `N` elements.
-fn reverse<const N: usize, T: Copy>(source: &[T], target: &mut [T]) {
-    let (source, _) = source.as_chunks::<N>();
-    let (target, _) = target.as_chunks_mut::<N>();
-    for (source, target) in source.iter().rev().zip(target) {
-        *target = *source;
-    }
 }
 
 /// The axis as a number, for items of `rank` axes.

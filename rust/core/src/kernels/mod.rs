@@ -25,7 +25,6 @@ mod noise;
 mod painting;
 mod resampling;
 mod runs;
-mod shuffling;
 mod warping;
 
 include!(concat!(env!("OUT_DIR"), "/kernels.rs"));

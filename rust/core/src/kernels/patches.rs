@@ -1,7 +1,8 @@
 //! `patches`: an item cut into boxes.
 
+use super::geometry::box_of;
 use super::geometry::windows::Windows;
-use super::moving::Movable;
+use super::moving::{Movable, write};
 use ironbatch_kernel::{Bool, F16, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
@@ -42,7 +43,7 @@ pub(crate) fn patches<T: Movable>(
     let shape: Vec<_> = x.shape().iter().map(|&length| length as i64).collect();
     let windows = Windows::new(&shape, size, stride, channels)?;
     for (start, mut patch) in windows.starts().zip(out.outer_iter_mut()) {
-        super::geometry::copy_box(&x, &mut patch, &start, None);
+        write(&box_of(&x, &start, patch.shape()), &mut patch, None);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `random_crop`: a box cut out of an item, somewhere.
 
-use super::geometry::{check_channels, check_numbers, copy_box, resized, shape_text, sized_axes};
-use super::moving::Movable;
+use super::geometry::{box_of, check_channels, check_numbers, resized, shape_text, sized_axes};
+use super::moving::{Movable, give};
 use ironbatch_kernel::{Bool, Error, F16, Item, ItemRng, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
@@ -27,7 +27,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// ------
 /// ValueError
 ///     If the box is larger than the item, or a length is not above 0.
-#[kernel(T = [Bool, u8, i16, u16, F16, f32, f64], infer = infer, check = check)]
+#[kernel(T = [Bool, u8, i16, u16, F16, f32, f64], strided, infer = infer, check = check)]
 pub(crate) fn random_crop<T: Movable>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
@@ -41,7 +41,7 @@ pub(crate) fn random_crop<T: Movable>(
         let left = x.shape()[axis] - out.shape()[axis];
         start[axis] = rng.integers(0, left as i64 + 1) as usize;
     }
-    copy_box(&x, &mut out, &start, Some(item));
+    give(&box_of(&x, &start, out.shape()), &mut out, item);
     Ok(())
 }
 

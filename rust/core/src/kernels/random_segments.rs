@@ -1,7 +1,7 @@
 //! `random_segments`: parts of a signal at random places.
 
-use super::geometry::{check_channels, copy_box, shape_text, signal_axis};
-use super::moving::Movable;
+use super::geometry::{box_of, check_channels, shape_text, signal_axis};
+use super::moving::{Movable, write};
 use ironbatch_kernel::{Bool, Error, F16, ItemRng, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD, Axis};
 
@@ -45,7 +45,8 @@ pub(crate) fn random_segments<T: Movable>(
     let mut start = vec![0; x.ndim()];
     for number in 0..out.shape()[0] {
         start[axis] = rng.integers(0, x.shape()[axis] as i64 - length + 1) as usize;
-        copy_box(&x, &mut out.index_axis_mut(Axis(0), number), &start, None);
+        let mut segment = out.index_axis_mut(Axis(0), number);
+        write(&box_of(&x, &start, segment.shape()), &mut segment, None);
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! `standardize`: zero mean and unit standard deviation.
 
-use super::{Number, map_slice, shuffling};
+use super::moving::{self, Movable};
+use super::{Number, map_slice};
 use crate::instructions::{InstructionSet, vectorised};
+use crate::shuffling::{self, Aligned};
 use ironbatch_kernel::{Dtype, Error, F16, Item, PastCaches, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
@@ -34,8 +36,8 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// ------
 /// ValueError
 ///     If `std` has a zero, a negative number or NaN, or there are not as many values as channels.
-#[kernel(T = [u8, i16, u16, F16, f32, f64], U = [F16, f32, f64], infer = infer, check = check)]
-pub(crate) fn standardize<T: Number, U: Number>(
+#[kernel(T = [u8, i16, u16, F16, f32, f64], U = [F16, f32, f64], strided, infer = infer, check = check)]
+pub(crate) fn standardize<T: Number + Movable, U: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, U>,
     item: Item,
@@ -61,7 +63,7 @@ pub(crate) fn standardize<T: Number, U: Number>(
         move |value: f64| U::from_f64((value * scale - mean) * factor)
     };
     let turns = channels == "first";
-    let (Some(source), Some(target)) = (x.as_slice(), out.as_slice_mut()) else {
+    let Some(target) = out.as_slice_mut().filter(|_| n_channels <= PART) else {
         let mut out = out.view_mut();
         if turns {
             for axis in 1..out.ndim() {
@@ -73,114 +75,173 @@ pub(crate) fn standardize<T: Number, U: Number>(
         }
         return;
     };
-    let past_caches = item.is_past_caches(0);
-    match T::bytes(source) {
-        Some(bytes)
-            if past_caches
-                && turns
-                && n_channels == 3
-                && bytes_to_planes(bytes, target, formula) => {}
-        // A byte has few values: each is computed once for an item.
-        Some(bytes) if bytes.len() >= 256 * n_channels => {
-            let tables: Vec<[U; 256]> = (0..n_channels)
-                .map(|channel| std::array::from_fn(|value| formula(channel)(value as f64)))
-                .collect();
-            let function = |channel: usize| {
-                let table = &tables[channel];
-                move |value: u8| table[usize::from(value)]
-            };
-            spread_to(bytes, target, n_channels, turns, past_caches, function);
-        }
-        _ => {
-            let function = |channel: usize| {
-                let formula = formula(channel);
-                move |value: T| formula(value.to_f64())
-            };
-            spread_to(source, target, n_channels, turns, past_caches, function);
-        }
-    }
+    let mut target = Target {
+        n_groups: target.len() / n_channels.max(1),
+        elements: target,
+        n_channels,
+        turns,
+        writer: item.is_past_caches(0).then(PastCaches::new),
+    };
+    // A byte has few values: each is computed once for an item.
+    let is_looked_up = size_of::<T>() == 1 && x.len() >= 256 * n_channels;
+    let tables: Vec<[U; 256]> = if is_looked_up && !target.computes_planes() {
+        (0..n_channels)
+            .map(|channel| std::array::from_fn(|value| formula(channel)(value as f64)))
+            .collect()
+    } else {
+        Vec::new()
+    };
+    moving::in_parts(&x, part_length(n_channels), |first, part| match T::bytes(part) {
+        Some(bytes) if target.computes_planes() => target.write_planes(first, bytes, &formula),
+        Some(bytes) if !tables.is_empty() => target.write(first, bytes, |channel: usize| {
+            let table = &tables[channel];
+            move |value: u8| table[usize::from(value)]
+        }),
+        _ => target.write(first, part, |channel: usize| {
+            let formula = formula(channel);
+            move |value: T| formula(value.to_f64())
+        }),
+    });
 }
 
-/// Elements that are computed at once where the result is written past the caches: they stay in
-/// the innermost one.
-const PART: usize = 2048;
+/// Elements that are computed at once where the result is written past the caches, or read of an
+/// item with gaps: they stay in the innermost cache.
+const PART: usize = moving::PART;
 
-/// Bytes of three channels to planes, past the caches; false if that is better done otherwise.
-///
-/// Several bytes at a time are computed as quickly as each is looked up, and whole lines of memory
-/// are written.
-fn bytes_to_planes<U: Number, F: Fn(f64) -> U>(
-    source: &[u8],
-    target: &mut [U],
-    formula: impl Fn(usize) -> F,
-) -> bool {
-    if InstructionSet::in_use() < InstructionSet::Avx2 {
-        return false;
-    }
-    let n = source.len() / 3;
-    let formulas: [F; 3] = std::array::from_fn(formula);
-    let writer = PastCaches::new();
-    let mut made = [U::from_f64(0.0); PART];
-    shuffling::split_in_parts(source, |first, planes| {
-        for ((channel, plane), formula) in planes.into_iter().enumerate().zip(&formulas) {
-            let made = &mut made[..plane.len()];
-            map_slice(plane, made, |value| formula(f64::from(value)));
-            let start = channel * n + first;
-            writer.copy(made, &mut target[start..start + plane.len()]);
-        }
-    })
+/// Elements of a part: all channels of some groups. As many groups as fill whole lines of memory, so
+/// that no line is written in two pieces.
+fn part_length(n_channels: usize) -> usize {
+    const LINES: usize = 64;
+    let n_channels = n_channels.max(1);
+    let n_groups = PART / n_channels;
+    n_channels * if n_groups > LINES { n_groups / LINES * LINES } else { n_groups }
 }
 
-/// [`spread`], past the caches if that is wanted and possible.
-fn spread_to<T: Copy, U: Number, F: Fn(T) -> U>(
-    source: &[T],
-    target: &mut [U],
+/// Where the result goes.
+struct Target<'t, U> {
+    elements: &'t mut [U],
     n_channels: usize,
+    /// Groups of one element of each channel.
+    n_groups: usize,
+    /// Whether the channels become planes, one behind another.
     turns: bool,
-    past_caches: bool,
-    function: impl Fn(usize) -> F,
-) {
-    if !past_caches || !(1..=PART).contains(&n_channels) || (turns && n_channels > 1) {
-        spread(source, target, n_channels, turns, function);
-        return;
+    /// If it is written past the caches.
+    writer: Option<PastCaches>,
+}
+
+impl<U: Number> Target<'_, U> {
+    /// Whether bytes are best written by [`write_planes`](Self::write_planes).
+    fn computes_planes(&self) -> bool {
+        self.turns
+            && self.n_channels == 3
+            && self.writer.is_some()
+            && InstructionSet::in_use() >= InstructionSet::Avx2
     }
-    let writer = PastCaches::new();
-    let mut made = [U::from_f64(0.0); PART];
-    let part = PART / n_channels * n_channels;
-    for (source, target) in source.chunks(part).zip(target.chunks_mut(part)) {
-        let made = &mut made[..source.len()];
-        spread(source, made, n_channels, turns, &function);
-        writer.copy(made, target);
+
+    /// Write what becomes of bytes of three channels from element `first` on, as planes.
+    ///
+    /// Several bytes at a time are computed as quickly as each is looked up, and whole lines of
+    /// memory are written.
+    fn write_planes<F: Fn(f64) -> U>(
+        &mut self,
+        first: usize,
+        source: &[u8],
+        formula: impl Fn(usize) -> F,
+    ) {
+        let formulas: [F; 3] = std::array::from_fn(formula);
+        let mut made = Aligned([U::from_f64(0.0); shuffling::GROUPS]);
+        shuffling::split_in_parts(source, |group, planes| {
+            for ((channel, plane), formula) in planes.into_iter().enumerate().zip(&formulas) {
+                let made = &mut made.0[..plane.len()];
+                map_slice(plane, made, |value| formula(f64::from(value)));
+                let start = channel * self.n_groups + first / 3 + group;
+                let target = &mut self.elements[start..start + plane.len()];
+                match &self.writer {
+                    Some(writer) => writer.copy(made, target),
+                    None => target.copy_from_slice(made),
+                }
+            }
+        });
+    }
+
+    /// Write a function of each element, by its channel, from element `first` on.
+    fn write<T: Copy, F: Fn(T) -> U>(
+        &mut self,
+        first: usize,
+        source: &[T],
+        function: impl Fn(usize) -> F,
+    ) {
+        let n_channels = self.n_channels;
+        if self.turns && n_channels > 1 {
+            self.turn(first / n_channels, source, function);
+            return;
+        }
+        let target = &mut self.elements[first..first + source.len()];
+        let Some(writer) = &self.writer else {
+            spread(source, target, n_channels, function);
+            return;
+        };
+        let mut made = Aligned([U::from_f64(0.0); PART]);
+        let part = part_length(n_channels);
+        for (source, target) in source.chunks(part).zip(target.chunks_mut(part)) {
+            let made = &mut made.0[..source.len()];
+            spread(source, made, n_channels, &function);
+            writer.copy(made, target);
+        }
+    }
+
+    /// Write groups from number `first` on to one plane after another: they stay in cache meanwhile.
+    fn turn<T: Copy, F: Fn(T) -> U>(
+        &mut self,
+        first: usize,
+        source: &[T],
+        function: impl Fn(usize) -> F,
+    ) {
+        let n_channels = self.n_channels;
+        for channel in 0..n_channels {
+            let start = channel * self.n_groups + first;
+            let plane = &mut self.elements[start..start + source.len() / n_channels];
+            let function = function(channel);
+            match n_channels {
+                3 => pick::<3, T, U>(source, channel, plane, function),
+                4 => pick::<4, T, U>(source, channel, plane, function),
+                _ => {
+                    let values = source.iter().skip(channel).step_by(n_channels);
+                    for (target, &value) in plane.iter_mut().zip(values) {
+                        *target = function(value);
+                    }
+                }
+            }
+        }
     }
 }
 
-/// Write a function of each element, by its channel; with the channels as planes if that `turns`.
+/// Write a function of the elements of one of `N` channels.
+fn pick<const N: usize, T: Copy, U>(
+    source: &[T],
+    channel: usize,
+    plane: &mut [U],
+    function: impl Fn(T) -> U,
+) {
+    let (groups, _) = source.as_chunks::<N>();
+    for (target, group) in plane.iter_mut().zip(groups) {
+        *target = function(group[channel]);
+    }
+}
+
+/// Write a function of each element, by its channel, to its own place.
 fn spread<T: Copy, U: Copy, F: Fn(T) -> U>(
     source: &[T],
     target: &mut [U],
     n_channels: usize,
-    turns: bool,
     function: impl Fn(usize) -> F,
 ) {
-    match (turns, n_channels) {
-        (_, 0) => {}
-        (_, 1) => map_slice(source, target, function(0)),
-        (true, 3) => planes::<3, T, U, F>(source, target, function),
-        (true, 4) => planes::<4, T, U, F>(source, target, function),
-        (true, _) => {
-            let n = source.len() / n_channels;
-            for (channel, plane) in target.chunks_exact_mut(n.max(1)).enumerate() {
-                let function = function(channel);
-                for (target, &value) in
-                    plane.iter_mut().zip(source.iter().skip(channel).step_by(n_channels))
-                {
-                    *target = function(value);
-                }
-            }
-        }
-        (false, 3) => interleaved::<3, T, U, F>(source, target, function),
-        (false, 4) => interleaved::<4, T, U, F>(source, target, function),
-        (false, _) => {
+    match n_channels {
+        0 => {}
+        1 => map_slice(source, target, function(0)),
+        3 => interleaved::<3, T, U, F>(source, target, function),
+        4 => interleaved::<4, T, U, F>(source, target, function),
+        _ => {
             let functions: Vec<_> = (0..n_channels).map(function).collect();
             for (source, target) in
                 source.chunks_exact(n_channels).zip(target.chunks_exact_mut(n_channels))
@@ -189,21 +250,6 @@ fn spread<T: Copy, U: Copy, F: Fn(T) -> U>(
                     *target = function(value);
                 }
             }
-        }
-    }
-}
-
-/// `N` channels to planes, one after another: an item stays in cache meanwhile.
-fn planes<const N: usize, T: Copy, U, F: Fn(T) -> U>(
-    source: &[T],
-    target: &mut [U],
-    function: impl Fn(usize) -> F,
-) {
-    let (groups, _) = source.as_chunks::<N>();
-    for (channel, plane) in target.chunks_exact_mut(groups.len().max(1)).enumerate() {
-        let function = function(channel);
-        for (target, group) in plane.iter_mut().zip(groups) {
-            *target = function(group[channel]);
         }
     }
 }
@@ -225,34 +271,34 @@ fn interleaved<const N: usize, T: Copy, U, F: Fn(T) -> U>(
 }
 
 /// Mean and standard deviation, in two passes: the way that cancels nothing.
-fn moments<T: Number>(x: &ArrayViewD<'_, T>, scale: f64) -> (f64, f64) {
+fn moments<T: Number + Movable>(x: &ArrayViewD<'_, T>, scale: f64) -> (f64, f64) {
     let count = x.len() as f64;
     let mean = sum(x, |value| value) / count;
     let variance = sum(x, |value| (value - mean) * (value - mean)) / count;
     (mean * scale, variance.sqrt() * scale.abs())
 }
 
-/// The sum of a function of each element.
-fn sum<T: Number>(x: &ArrayViewD<'_, T>, function: impl Fn(f64) -> f64) -> f64 {
-    match x.as_slice() {
-        Some(x) => sum_slice(x, function),
-        None => x.iter().map(|value| function(value.to_f64())).sum(),
-    }
+/// The sum of a function of each element: the same number for an item with gaps.
+fn sum<T: Number + Movable>(x: &ArrayViewD<'_, T>, function: impl Fn(f64) -> f64) -> f64 {
+    let mut total = 0.0;
+    // Parts are whole blocks of lanes, but for the last one.
+    moving::in_parts(x, PART, |_, part| total = sum_slice(part, total, &function));
+    total
 }
 
 vectorised! {
-    fn sum_slice[T: Number](x: &[T], function: impl Fn(f64) -> f64) -> f64 = sum_in_lanes;
+    fn sum_slice[T: Number](x: &[T], total: f64, function: impl Fn(f64) -> f64) -> f64 =
+        sum_in_lanes;
 }
 
-/// Eight sums side by side: they vectorise, and round less than one running total.
+/// `total` and eight sums side by side: they vectorise, and round less than one running total.
 #[inline(always)]
 #[expect(
     clippy::inline_always,
     reason = "compiled once for each instruction set"
 )]
-fn sum_in_lanes<T: Number>(x: &[T], function: impl Fn(f64) -> f64) -> f64 {
+fn sum_in_lanes<T: Number>(x: &[T], mut total: f64, function: impl Fn(f64) -> f64) -> f64 {
     let (blocks, rest) = x.as_chunks::<8>();
-    let mut total = 0.0;
     for blocks in blocks.chunks(64) {
         let mut lanes = [0.0; 8];
         for block in blocks {

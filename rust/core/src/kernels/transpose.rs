@@ -2,7 +2,7 @@
 
 use super::geometry::shape_text;
 use super::moving::{Movable, Word, words, words_mut};
-use super::shuffling;
+use crate::shuffling;
 use ironbatch_kernel::{Bool, Error, F16, Item, PastCaches, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 

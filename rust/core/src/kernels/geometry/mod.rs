@@ -1,12 +1,10 @@
-//! Which axes of an item a size speaks of, and copies of boxes within items.
+//! Which axes of an item a size speaks of, and boxes within items.
 
 pub(crate) mod borders;
 pub(crate) mod windows;
 
-use super::moving::{Movable, Word, words, words_mut};
-use super::runs::Runs;
-use ironbatch_kernel::{Error, Item, Result, Spec};
-use ndarray::{ArrayViewD, ArrayViewMutD, Slice};
+use ironbatch_kernel::{Error, Result, Spec};
+use ndarray::{ArrayViewD, Slice};
 use std::ops::Range;
 
 /// The axes that `count` sizes are about: the first ones when channels come last, the last ones
@@ -83,81 +81,14 @@ pub(crate) fn shape_text<N: ToString>(shape: &[N]) -> String {
     format!("({}{comma})", numbers.join(", "))
 }
 
-/// Copy the box of `x` that begins at `start` and is as large as `out`; it has to lie within `x`.
-///
-/// `item` is given where `out` is the first output of the kernel, all of it.
-pub(crate) fn copy_box<T: Movable>(
-    x: &ArrayViewD<'_, T>,
-    out: &mut ArrayViewMutD<'_, T>,
+/// The box of an item that begins at `start` and has a shape; it has to lie within the item.
+pub(crate) fn box_of<'a, T>(
+    x: &'a ArrayViewD<'_, T>,
     start: &[usize],
-    item: Option<Item<'_>>,
-) {
-    copy_words(&words(x), &mut words_mut(out), start, item);
-}
-
-fn copy_words<W: Word>(
-    x: &ArrayViewD<'_, W>,
-    out: &mut ArrayViewMutD<'_, W>,
-    start: &[usize],
-    item: Option<Item<'_>>,
-) {
-    let size = out.shape().to_vec();
-    if let (Some(source), Some(target)) = (x.as_slice(), out.as_slice_mut()) {
-        copy_rows(source, x.shape(), target, &size, start, item);
-        return;
-    }
-    let part = x.slice_each_axis(|axis| {
-        let first = start[axis.axis.index()] as isize;
-        Slice::from(first..first + size[axis.axis.index()] as isize)
-    });
-    out.assign(&part);
-}
-
-/// Copy a box between items without gaps, in runs as long as the layout allows.
-fn copy_rows<W: Word>(
-    source: &[W],
     shape: &[usize],
-    target: &mut [W],
-    size: &[usize],
-    start: &[usize],
-    item: Option<Item<'_>>,
-) {
-    if target.is_empty() {
-        return;
-    }
-    // Axes behind the last one that is cut are part of every run.
-    let Some(cut) = (0..shape.len())
-        .rev()
-        .find(|&axis| size[axis] != shape[axis])
-    else {
-        target.copy_from_slice(source);
-        return;
-    };
-    let mut strides = vec![1; shape.len()];
-    for axis in (1..shape.len()).rev() {
-        strides[axis - 1] = strides[axis] * shape[axis];
-    }
-    let run = size[cut] * strides[cut];
-    let mut place: Vec<usize> = vec![0; cut];
-    let first: usize = start
-        .iter()
-        .zip(&strides)
-        .map(|(start, stride)| start * stride)
-        .sum();
-    let mut offset = first;
-    let n_runs = target.len() / run;
-    let mut runs = Runs::new(target, item);
-    for _ in 0..n_runs {
-        runs.next(run)
-            .copy_from_slice(&source[offset..offset + run]);
-        for axis in (0..cut).rev() {
-            place[axis] += 1;
-            offset += strides[axis];
-            if place[axis] < size[axis] {
-                break;
-            }
-            offset -= place[axis] * strides[axis];
-            place[axis] = 0;
-        }
-    }
+) -> ArrayViewD<'a, T> {
+    x.slice_each_axis(|axis| {
+        let axis = axis.axis.index();
+        Slice::from(start[axis]..start[axis] + shape[axis])
+    })
 }

@@ -1,6 +1,9 @@
 //! Elements that are moved about and not looked into: all types of one size as one.
 
-use ironbatch_kernel::{Bool, Element, F16};
+use super::runs::Runs;
+use crate::shuffling::Aligned;
+use crate::strided::Reader;
+use ironbatch_kernel::{Bool, Element, F16, Item};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Elements with an unsigned integer of the same size.
@@ -48,7 +51,7 @@ movables!(
 );
 
 /// The unsigned integers that elements are moved as.
-pub(crate) trait Word: Element {
+pub(crate) trait Word: Element + Default {
     /// Call a function of bytes if these are such; it tells whether it has done its work.
     fn by_bytes(
         _source: &[Self],
@@ -86,4 +89,88 @@ pub(crate) fn words_mut<'a, T: Movable>(
     // SAFETY: as in `words`, borrowed from the one view that may write; whatever words are written
     // are elements (`Movable`).
     unsafe { out.raw_view_mut().cast::<T::Word>().deref_into_view_mut() }
+}
+
+/// Give a view of the first input: as it is, if what follows reads it, or written to the output.
+pub(crate) fn give<T: Movable>(
+    view: &ArrayViewD<'_, T>,
+    out: &mut ArrayViewMutD<'_, T>,
+    item: Item<'_>,
+) {
+    if !item.hand_on(view) {
+        write(view, out, Some(item));
+    }
+}
+
+/// Bytes that are read at once for an output that is written past the caches.
+const PIECE: usize = 2048;
+
+/// Set an array to another one of its shape, which may have gaps and run backwards.
+///
+/// `item` is given where `out` is the first output of the kernel, all of it.
+pub(crate) fn write<T: Movable>(
+    view: &ArrayViewD<'_, T>,
+    out: &mut ArrayViewMutD<'_, T>,
+    item: Option<Item<'_>>,
+) {
+    let mut out = words_mut(out);
+    let Some(target) = out.as_slice_mut() else {
+        out.assign(&words(view));
+        return;
+    };
+    let mut reader = reader(view);
+    let mut left = target.len();
+    let mut runs = Runs::new(target, item);
+    while left > 0 {
+        let n = if runs.is_past_caches() {
+            left.min(PIECE / size_of::<T>())
+        } else {
+            left
+        };
+        reader.fill(bytes_mut(runs.next(n)));
+        left -= n;
+    }
+}
+
+/// Most elements of a part that [`in_parts`] hands over, if a view has gaps: 512 pixels of three
+/// channels, or a multiple of 512 elements.
+pub(crate) const PART: usize = 1536;
+
+/// Call `each` with all elements of a view, end to end, in parts of `length` elements or, if there
+/// are no gaps, at once; also with the number of the first element of each. `length` is at most
+/// [`PART`].
+pub(crate) fn in_parts<T: Movable>(
+    view: &ArrayViewD<'_, T>,
+    length: usize,
+    mut each: impl FnMut(usize, &[T]),
+) {
+    if let Some(whole) = view.as_slice() {
+        each(0, whole);
+        return;
+    }
+    let mut part = Aligned([T::Word::default(); PART]);
+    let mut reader = reader(view);
+    let count = view.len();
+    for first in (0..count).step_by(length) {
+        let part = &mut part.0[..length.min(count - first)];
+        reader.fill(bytes_mut(part));
+        // SAFETY: any words are elements, of their size and alignment (`Movable`).
+        each(first, unsafe {
+            std::slice::from_raw_parts(part.as_ptr().cast(), part.len())
+        });
+    }
+}
+
+fn reader<'a, T: Movable>(view: &ArrayViewD<'a, T>) -> Reader<'a> {
+    let size = size_of::<T>();
+    let strides = view.strides().iter().map(|&stride| stride * size as isize);
+    let axes = view.shape().iter().copied().zip(strides);
+    // SAFETY: the elements are those of the view.
+    unsafe { Reader::new(view.as_ptr().cast(), size, axes) }
+}
+
+/// Words as bytes.
+fn bytes_mut<W: Word>(words: &mut [W]) -> &mut [u8] {
+    // SAFETY: words are unsigned integers: any bytes will do.
+    unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), size_of_val(words)) }
 }

@@ -1,6 +1,6 @@
 //! Images with up to four channels, by `fast_image_resize`.
 
-use super::{Interpolation, Method};
+use super::{Interpolation, Method, bilinear};
 use crate::instructions::InstructionSet;
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{
@@ -18,10 +18,11 @@ pub(crate) struct Scratch {
     pub(super) next: Vec<f64>,
     /// An image of bytes between its two axes.
     between: Vec<u8>,
+    bilinear: bilinear::Scratch,
 }
 
 /// Height and width.
-type Size = (usize, usize);
+pub(super) type Size = (usize, usize);
 
 /// Element types, some of which `fast_image_resize` knows.
 pub(crate) trait FastResize: Sized {
@@ -37,6 +38,18 @@ pub(crate) trait FastResize: Sized {
     ) -> Result<bool> {
         Ok(false)
     }
+
+    /// Resize an image of bytes, bilinear without antialiasing; false if it is another one.
+    fn resize_plainly(
+        _source: &[Self],
+        _from: Size,
+        _target: &mut [Self],
+        _to: Size,
+        _channels: usize,
+        _scratch: &mut Scratch,
+    ) -> bool {
+        false
+    }
 }
 
 impl FastResize for i16 {}
@@ -44,7 +57,7 @@ impl FastResize for F16 {}
 impl FastResize for f64 {}
 
 macro_rules! fast_resizes {
-    ($($type:ty: $one:ty, $two:ty, $three:ty, $four:ty);*) => {
+    ($($type:ty: $one:ty, $two:ty, $three:ty, $four:ty $({ $($plainly:item)* })?);*) => {
         $(
             impl FastResize for $type {
                 fn resize(
@@ -67,12 +80,29 @@ macro_rules! fast_resizes {
                     }
                     Ok(true)
                 }
+
+                $($($plainly)*)?
             }
         )*
     };
 }
 
-fast_resizes!(u8: U8, U8x2, U8x3, U8x4; u16: U16, U16x2, U16x3, U16x4; f32: F32, F32x2, F32x3, F32x4);
+fast_resizes!(
+    u8: U8, U8x2, U8x3, U8x4 {
+        fn resize_plainly(
+            source: &[Self],
+            from: Size,
+            target: &mut [Self],
+            to: Size,
+            channels: usize,
+            scratch: &mut Scratch,
+        ) -> bool {
+            bilinear::resize(source, from, target, to, channels, &mut scratch.bilinear)
+        }
+    };
+    u16: U16, U16x2, U16x3, U16x4;
+    f32: F32, F32x2, F32x3, F32x4
+);
 
 /// Resize to the sizes of `steps`, one after the other; the target has the last.
 fn run<P: InnerPixel + PixelTrait>(
@@ -173,17 +203,24 @@ pub(super) fn resize<T: FastResize>(
     } else {
         vec![new]
     };
+    let is_plain = method.interpolation == Interpolation::Bilinear && !method.antialias;
+    let mut one = |source: &[T], target: &mut [T], channels: usize| {
+        if is_plain && T::resize_plainly(source, old, target, new, channels, scratch) {
+            return Ok(true);
+        }
+        T::resize(source, old, target, &steps, channels, &options, scratch)
+    };
     if method.channels_first && from.len() == 3 {
         let planes = source
             .chunks_exact(old.0 * old.1)
             .zip(target.chunks_exact_mut(new.0 * new.1));
         for (source, target) in planes {
-            if !T::resize(source, old, target, &steps, 1, &options, scratch)? {
+            if !one(source, target, 1)? {
                 return Ok(false);
             }
         }
         return Ok(true);
     }
     let channels = if from.len() == 3 { from[2] } else { 1 };
-    T::resize(source, old, target, &steps, channels, &options, scratch)
+    one(source, target, channels)
 }

@@ -1,9 +1,11 @@
 //! Items of other lengths, each element a weighted mean of the ones around its place.
 //!
-//! Images of up to four channels go through `fast_image_resize`, which has the vector instructions.
+//! Images of up to four channels go through `fast_image_resize`, which has the vector instructions,
+//! but for those of bytes that are resized without antialiasing (`bilinear`): there it rounds twice.
 //! Everything else (other dtypes, ranks and numbers of channels, and the rules that OpenCV has and
 //! Pillow has not) is computed here, axis by axis in double precision.
 
+mod bilinear;
 mod images;
 mod weights;
 

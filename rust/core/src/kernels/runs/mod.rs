@@ -34,6 +34,11 @@ impl<'t, T: Element> Runs<'t, T> {
         }
     }
 
+    /// Whether runs are written past the caches, if they are short.
+    pub fn is_past_caches(&self) -> bool {
+        self.past_caches.is_some()
+    }
+
     /// The place of the next run, of a length that is left.
     #[inline]
     pub fn next(&mut self, length: usize) -> &mut [T] {

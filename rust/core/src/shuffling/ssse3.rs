@@ -99,6 +99,12 @@ fn order(order: &Order) -> __m128i {
     unsafe { _mm_loadu_si128(order.as_ptr().cast()) }
 }
 
+#[target_feature(enable = "ssse3")]
+fn parts(block: &[u8; 48]) -> [__m128i; 3] {
+    let (parts, _) = block.as_chunks::<16>();
+    [load(&parts[0]), load(&parts[1]), load(&parts[2])]
+}
+
 /// Three registers, each of which has a part of three others.
 #[target_feature(enable = "ssse3")]
 fn mixed(parts: [__m128i; 3], orders: &[[Order; 3]; 3]) -> [__m128i; 3] {
@@ -118,18 +124,33 @@ pub(super) fn split(source: &[u8], target: &mut [u8]) {
     let (blocks, rest) = source.as_chunks::<48>();
     let (first, others) = target.split_at_mut(source.len() / 3);
     let (second, third) = others.split_at_mut(source.len() / 3);
-    let (a, a_rest) = first.as_chunks_mut::<16>();
-    let (b, b_rest) = second.as_chunks_mut::<16>();
-    let (c, c_rest) = third.as_chunks_mut::<16>();
+    let (a, _) = first.as_chunks_mut::<16>();
+    let (b, _) = second.as_chunks_mut::<16>();
+    let (c, _) = third.as_chunks_mut::<16>();
     for (((block, a), b), c) in blocks.iter().zip(a).zip(b).zip(c) {
-        let (parts, _) = block.as_chunks::<16>();
-        let planes = mixed([load(&parts[0]), load(&parts[1]), load(&parts[2])], &SPLIT);
+        let planes = mixed(parts(block), &SPLIT);
         store(a, planes[0]);
         store(b, planes[1]);
         store(c, planes[2]);
     }
+    if rest.is_empty() {
+        return;
+    }
+    // The last block once more, if there is one: what it shares with the one before stays the same.
+    if let (Some(block), Some(a), Some(b), Some(c)) = (
+        source.last_chunk::<48>(),
+        first.last_chunk_mut(),
+        second.last_chunk_mut(),
+        third.last_chunk_mut(),
+    ) {
+        let planes = mixed(parts(block), &SPLIT);
+        store(a, planes[0]);
+        store(b, planes[1]);
+        store(c, planes[2]);
+        return;
+    }
     let (groups, _) = rest.as_chunks::<3>();
-    for (((group, a), b), c) in groups.iter().zip(a_rest).zip(b_rest).zip(c_rest) {
+    for (((group, a), b), c) in groups.iter().zip(first).zip(second).zip(third) {
         (*a, *b, *c) = (group[0], group[1], group[2]);
     }
 }
@@ -138,26 +159,35 @@ pub(super) fn split(source: &[u8], target: &mut [u8]) {
 pub(super) fn join(source: &[u8], target: &mut [u8]) {
     let (first, others) = source.split_at(source.len() / 3);
     let (second, third) = others.split_at(source.len() / 3);
-    let (a, a_rest) = first.as_chunks::<16>();
-    let (b, b_rest) = second.as_chunks::<16>();
-    let (c, c_rest) = third.as_chunks::<16>();
+    let (a, _) = first.as_chunks::<16>();
+    let (b, _) = second.as_chunks::<16>();
+    let (c, _) = third.as_chunks::<16>();
     let (blocks, rest) = target.as_chunks_mut::<48>();
     for (((block, a), b), c) in blocks.iter_mut().zip(a).zip(b).zip(c) {
         put(block, mixed([load(a), load(b), load(c)], &JOIN));
     }
-    let (groups, _) = rest.as_chunks_mut::<3>();
-    for (((group, a), b), c) in groups.iter_mut().zip(a_rest).zip(b_rest).zip(c_rest) {
+    if rest.is_empty() {
+        return;
+    }
+    // As in `split`.
+    if let (Some(block), Some(a), Some(b), Some(c)) = (
+        target.last_chunk_mut::<48>(),
+        first.last_chunk(),
+        second.last_chunk(),
+        third.last_chunk(),
+    ) {
+        put(block, mixed([load(a), load(b), load(c)], &JOIN));
+        return;
+    }
+    let (groups, _) = target.as_chunks_mut::<3>();
+    for (((group, a), b), c) in groups.iter_mut().zip(first).zip(second).zip(third) {
         *group = [*a, *b, *c];
     }
 }
 
 #[target_feature(enable = "ssse3")]
 fn reversed(block: &[u8; 48]) -> [__m128i; 3] {
-    let (parts, _) = block.as_chunks::<16>();
-    mixed(
-        [load(&parts[0]), load(&parts[1]), load(&parts[2])],
-        &REVERSE,
-    )
+    mixed(parts(block), &REVERSE)
 }
 
 #[target_feature(enable = "ssse3")]
@@ -171,7 +201,19 @@ fn put(block: &mut [u8; 48], values: [__m128i; 3]) {
 #[target_feature(enable = "ssse3")]
 pub(super) fn reverse(source: &[u8], target: &mut [u8]) {
     let (blocks, rest) = source.as_chunks::<48>();
-    let (first, places) = target.as_rchunks_mut::<48>();
+    if !rest.is_empty() {
+        // As in `split`.
+        if let (Some(block), Some(place)) = (source.last_chunk(), target.first_chunk_mut()) {
+            put(place, reversed(block));
+        } else {
+            let (groups, _) = rest.as_chunks::<3>();
+            let (places, _) = target.as_chunks_mut::<3>();
+            for (place, group) in places.iter_mut().zip(groups.iter().rev()) {
+                *place = *group;
+            }
+        }
+    }
+    let (_, places) = target.as_rchunks_mut::<48>();
     // From both ends at once, both read before one is written: with both arrays at the same place of
     // a page the processor would take what is read for what has just been written, and wait.
     let n = blocks.len().min(places.len());
@@ -179,10 +221,5 @@ pub(super) fn reverse(source: &[u8], target: &mut [u8]) {
         let (left, right) = (reversed(&blocks[number]), reversed(&blocks[n - 1 - number]));
         put(&mut places[n - 1 - number], left);
         put(&mut places[number], right);
-    }
-    let (groups, _) = rest.as_chunks::<3>();
-    let (places, _) = first.as_chunks_mut::<3>();
-    for (place, group) in places.iter_mut().zip(groups.iter().rev()) {
-        *place = *group;
     }
 }

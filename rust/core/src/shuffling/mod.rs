@@ -34,15 +34,19 @@ pub(crate) fn split(source: &[u8], target: &mut [u8]) -> bool {
 }
 
 /// Groups that are taken apart at once: they stay in the innermost cache.
-const GROUPS: usize = 512;
+pub(crate) const GROUPS: usize = 512;
+
+/// An array that begins with a line of memory: vectors that lie across two lines cost twice.
+#[repr(align(64))]
+pub(crate) struct Aligned<T>(pub T);
 
 /// Call `each` with the number of a group and the three planes of the groups from there on, for
 /// some groups after others.
 pub(crate) fn split_in_parts(source: &[u8], mut each: impl FnMut(usize, [&[u8]; 3])) -> bool {
-    let mut parts = [0; 3 * GROUPS];
+    let mut parts = Aligned([0; 3 * GROUPS]);
     for (number, block) in source.chunks(3 * GROUPS).enumerate() {
         let n = block.len() / 3;
-        let parts = &mut parts[..3 * n];
+        let parts = &mut parts.0[..3 * n];
         if !split(&block[..3 * n], parts) {
             return false;
         }
