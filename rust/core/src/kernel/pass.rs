@@ -24,6 +24,9 @@ const GRAIN: u64 = 30_000;
 /// A caller that may take longer than this for a grain listens instead of taking part.
 const PATIENCE: u64 = 2_000_000;
 
+/// No kernel reads and writes more than so many bytes in a nanosecond.
+const BYTES_A_NANOSECOND: u64 = 32;
+
 /// A kernel of a chain, checked.
 pub(super) struct Stage<'a> {
     plan: &'a Plan,
@@ -273,6 +276,8 @@ impl<'p> Worker<'p> {
                 let busy = started.elapsed().as_nanos() as u64 / (upto - from) as u64;
                 for &number in &self.active[from..upto] {
                     let stage = &pass.stages[number];
+                    // A view takes no time, but what is learned is for runs that write, too.
+                    let busy = busy.max(stage.item_bytes as u64 / BYTES_A_NANOSECOND);
                     stage.busy.fetch_add(busy, Ordering::Relaxed);
                     stage.done.fetch_add(1, Ordering::Relaxed);
                 }
