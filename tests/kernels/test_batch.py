@@ -12,6 +12,7 @@ from ironbatch import (
     Dataset,
     P,
     R,
+    apply_parallel,
     inbatch_parallel,
     kernels,
     targets,
@@ -34,6 +35,15 @@ class Images(Batch):
     @inbatch_parallel(init="images", target="native")
     def no_kernel(self):
         return abs
+
+    @inbatch_parallel(init="images", target="native")
+    def with_item(self, image):
+        return kernels.invert
+
+    darker = apply_parallel(src="images")(kernels.scale_shift.bind(scale=0.5))
+    lighter = apply_parallel(src="images", dst="lighter")(kernels.scale_shift)
+    mirrored = apply_parallel(src="masks")(kernels.flip)
+    turned = apply_parallel(src="images")(kernels.flip)
 
     def _pairs(self):
         return list(self.images)
@@ -216,6 +226,52 @@ def test_init_of_a_method_gives_the_items(batch):
 def test_a_method_that_returns_no_kernel(batch):
     with pytest.raises(TypeError, match="no_kernel has to return a kernel"):
         batch.no_kernel()
+
+
+def test_a_method_that_takes_the_item_is_told_how_it_is_called(batch):
+    with pytest.raises(TypeError, match=r"with_item: missing .*'image'.*not the items"):
+        batch.with_item()
+
+
+def test_a_kernel_stands_for_a_method_of_one_item(batch):
+    before = batch.images.copy()
+    assert batch.darker() is batch
+    assert_array_equal(batch.images, np.rint(before / 2).astype(np.uint8))
+    batch.images = before
+    batch.lighter(scale=2, shift=1)
+    assert_array_equal(batch.lighter, before * 2 + 1)
+
+
+def test_a_kernel_that_stands_for_several_methods_is_shared(batch):
+    images, masks = batch.images.copy(), batch.masks.copy()
+    batch.masks = np.arange(20, dtype=np.float32).reshape(10, 1, 2)
+    batch.mirrored()
+    assert_array_equal(batch.masks[:, 0, 0], np.arange(1, 20, 2))
+    assert_array_equal(batch.images, images)
+    batch.turned()
+    assert_array_equal(batch.images, images[:, :, ::-1])
+    assert masks.shape == (10, 2)
+
+
+def test_the_kernel_for_one_item_stays(batch):
+    assert batch._darker_(np.uint8([4, 8])).tolist() == [2, 4]
+
+
+def test_a_kernel_is_made_an_action_of_a_class(batch):
+    class Own(Images):
+        pass
+
+    Own.use_apply_parallel(kernels.invert, src="images")
+    made = Own(3)
+    made.images = np.uint8([1, 2, 3])
+    assert made.invert().images.tolist() == [254, 253, 252]
+
+
+def test_a_kernel_as_a_method_in_a_pipeline():
+    dataset = Dataset(10, Images, preloaded=(np.arange(10, dtype=np.uint8), None))
+    pipeline = dataset.p.darker()
+    assert "target 'native'" in str(pipeline.explain())
+    assert pipeline.next_batch(10).images.tolist() == [0, 0, 1, 2, 2, 2, 3, 4, 4, 4]
 
 
 def test_the_target_runs_kernels_on_calls():

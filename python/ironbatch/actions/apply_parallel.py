@@ -48,7 +48,8 @@ def apply_parallel(*args: Any, **kwargs: Any) -> Any:
     Parameters
     ----------
     *args
-        The method, when the decorator is used without parentheses.
+        The method, when the decorator is used without parentheses. A kernel may stand for it:
+        ``brighter = apply_parallel(src='images')(kernels.scale_shift.bind(scale=2))``.
     **kwargs
         Arguments of `Batch.apply_parallel`: ``src``, ``dst``, ``init``, ``post``, ``p``,
         ``target``, ``n_workers``, ``timeout``, ``requires_rng``, or defaults for the method's own
@@ -75,6 +76,9 @@ def apply_parallel(*args: Any, **kwargs: Any) -> Any:
     """
 
     def mark(method: Callable[..., Any]) -> Callable[..., Any]:
+        if is_native(method):
+            # A kernel is shared by all that use it, so that nothing may be noted on itself.
+            method = _KernelMethod(method)
         method.apply_kwargs = kwargs  # type: ignore[attr-defined]
         return method
 
@@ -107,6 +111,10 @@ def as_action(
         The action.
     """
     declared = method.apply_kwargs if apply_kwargs is None else apply_kwargs  # type: ignore[attr-defined]
+    if is_native(method):
+        method = _KernelMethod(method)
+    if isinstance(method, _KernelMethod):
+        declared = method.apply_kwargs = {"target": "native", **declared}
 
     def apply_to_batch(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         options = dict(getattr(self, "apply_defaults", None) or {})
@@ -125,6 +133,22 @@ def as_action(
     # An override in a subclass is not marked again by inheriting the attribute.
     apply_to_batch.__dict__.pop("apply_kwargs", None)
     return action(apply_to_batch)
+
+
+class _KernelMethod:
+    """A kernel where a class has a method of one item; its batches find the kernel there."""
+
+    def __init__(self, kernel: Any) -> None:
+        self.apply_kwargs: Mapping[str, Any] = {}
+        self._kernel = kernel
+        self.__name__ = getattr(kernel, "__name__", type(kernel).__name__)
+        self.__doc__ = getattr(kernel, "__doc__", None)
+
+    def __get__(self, batch: Any, owner: Any = None) -> Any:
+        return self._kernel
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._kernel(*args, **kwargs)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -311,10 +312,12 @@ def call_kernel_method(
     Raises
     ------
     TypeError
-        If the method returns something else than a kernel.
+        If the method returns something else than a kernel, or takes other arguments, such as the
+        item.
     """
     owner = () if batch is None else (batch,)
     name = getattr(method, "__name__", type(method).__name__)
+    _check_arguments(method, name, (*owner, *args), kwargs)
     kernel = bound_kernel(
         method(*owner, *args, **kwargs), {}, f"target 'native' ({name} has to return a kernel)"
     )
@@ -350,3 +353,19 @@ def call_kernel_method(
         return items
     each = iter(items)
     return [next(each) if error is None else error for error in failed]
+
+
+def _check_arguments(
+    method: Callable[..., Any], name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> None:
+    try:
+        signature = inspect.signature(method)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(
+            f"{name}: {error}; on target 'native' a method gets what the action is called with, "
+            "not the items, and returns the kernel that runs on all of them"
+        ) from None
