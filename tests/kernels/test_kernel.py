@@ -181,3 +181,36 @@ def test_a_shape_that_is_refused_is_that_of_an_item():
     batch.add_components("images", np.zeros((2, 8, 8)))
     with pytest.raises(ValueError, match=r"'crop' failed for item 'first'.*size \(9, 9\)"):
         batch.apply_parallel(kernels.crop.bind(size=[9, 9]), src="images")
+
+
+def test_bind_takes_parameters_by_name():
+    with pytest.raises(TypeError, match=r"resize: bind takes .* by name, got \(3, 3\).*size"):
+        kernels.resize.bind((3, 3))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"size": (None, 7)}, r"resize: size=\(None, 7\) cannot be a parameter.*resize\(x"),
+        ({"size": object}, r"resize: size=.*object.* cannot be a parameter"),
+        ({"size": (3, 3), "antialias": {}}, r"resize: antialias={} cannot be a parameter"),
+    ],
+)
+def test_what_is_no_parameter_is_named(given, message):
+    with pytest.raises(TypeError, match=message):
+        kernels.resize.bind(**given)
+
+
+def test_an_integer_beyond_64_bits_is_named():
+    with pytest.raises(ValueError, match=r"pad_to: length=18446744073709551616 is no integer"):
+        kernels.pad_to.bind(length=2**64)
+
+
+def test_memory_that_there_is_not_is_asked_for_by_a_named_kernel():
+    with pytest.raises(MemoryError, match=r"resize, 1 item\(s\): cannot allocate"):
+        kernels.resize(np.zeros((4, 4), np.uint8), size=(10**7, 10**8))
+
+
+def test_what_cannot_seed_is_said_of_rng():
+    with pytest.raises(TypeError, match=r"rng is None, an int.*not str"):
+        kernels.random_crop(np.zeros((4, 4)), size=(2, 2), rng="seed")

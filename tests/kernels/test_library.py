@@ -242,6 +242,8 @@ def test_something_else_than_a_capsule_is_refused():
 def test_files_that_are_no_libraries_are_refused(tmp_path):
     with pytest.raises(ImportError, match="no such file"):
         load_kernels(tmp_path / "none.so")
+    with pytest.raises(ImportError, match="is a folder, not a library"):
+        load_kernels(tmp_path)
     text = tmp_path / "text.so"
     text.write_text("no library")
     with pytest.raises(ImportError, match="is not a library that can be loaded"):

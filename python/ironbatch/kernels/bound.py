@@ -21,7 +21,12 @@ from ironbatch.kernels.columns import (
     usable,
 )
 from ironbatch.kernels.kernel import Kernel
-from ironbatch.kernels.parameters import check_names, is_expression, per_item_values, plain
+from ironbatch.kernels.parameters import (
+    check_names,
+    is_expression,
+    per_item_values,
+    plain_values,
+)
 from ironbatch.kernels.raised import raised
 from ironbatch.kernels.streams import Streams, streams_of, streams_of_batch, streams_of_places
 
@@ -99,14 +104,9 @@ class BoundKernel:
         self._bind()
 
     def _bind(self) -> None:
-        self._plan: NativePlan = self.kernel.native.bind(
-            {
-                name: plain(value)
-                for name, value in self.params.items()
-                if name not in self._per_item
-            },
-            list(self._per_item),
-        )
+        native = self.kernel.native
+        fixed = {name: one for name, one in self.params.items() if name not in self._per_item}
+        self._plan: NativePlan = native.bind(plain_values(native, fixed), list(self._per_item))
         self._inferred: dict[tuple[Spec, ...], list[Spec]] = {}
 
     def __repr__(self) -> str:
@@ -417,7 +417,10 @@ class BoundKernel:
     def _allocate(self, specs: Sequence[Spec], n: int) -> list[NDArray[Any]]:
         from ironbatch.components import empty
 
-        return [empty((n, *shape), dtype) for dtype, shape in self._infer(tuple(specs))]
+        try:
+            return [empty((n, *shape), dtype) for dtype, shape in self._infer(tuple(specs))]
+        except MemoryError as error:
+            raise MemoryError(f"{self.__name__}, {n} item(s): {error}") from None
 
     def _columns(self, components: Sequence[Component]) -> list[Any] | None:
         """Give components as columns if shapes of results have to be worked out item by item.

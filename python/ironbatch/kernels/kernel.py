@@ -84,11 +84,13 @@ class Kernel:
             )
         return self.bind(**params)(*inputs, rng=rng)
 
-    def bind(self, **params: Any) -> BoundKernel:
+    def bind(self, *unnamed: Any, **params: Any) -> BoundKernel:
         """Fix the parameters.
 
         Parameters
         ----------
+        *unnamed
+            Nothing: parameters are given by name.
         **params
             Parameters of the kernel: scalars, strings, sequences of numbers, dtypes, named
             expressions that are evaluated for each batch (``C('size')``), or ones that give a
@@ -108,7 +110,15 @@ class Kernel:
         """
         from ironbatch.kernels.bound import BoundKernel
 
+        self._refuse_unnamed(unnamed)
         return BoundKernel(self, params)
+
+    def _refuse_unnamed(self, given: tuple[Any, ...]) -> None:
+        if given:
+            raise TypeError(
+                f"{self.__name__}: bind takes parameters by name, got {given[0]!r} without one; "
+                f"its signature is {self}"
+            )
 
     @property
     def draws(self) -> bool:

@@ -103,6 +103,8 @@ def load_kernels(source: Any, *, module: str | None = None) -> KernelLibrary:
 
 def _with_suffix(path: str) -> str:
     """Return the path of the compiled module that a path without a suffix means."""
+    if Path(path).is_dir():
+        raise ImportError(f"{path}: is a folder, not a library of kernels", path=path)
     if Path(path).suffix or Path(path).exists():
         return path
     for suffix in EXTENSION_SUFFIXES:

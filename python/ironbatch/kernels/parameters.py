@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from ironbatch._core import NativeKernel
 
-__all__ = ["check_names", "is_expression", "per_item_values", "plain"]
+__all__ = [
+    "check_names",
+    "is_expression",
+    "per_item_values",
+    "plain",
+    "plain_values",
+]
 
 
 def plain(value: Any) -> Any:
@@ -37,6 +43,35 @@ def plain(value: Any) -> Any:
     if hasattr(value, "__float__"):
         return float(value)
     return value
+
+
+def plain_values(native: NativeKernel, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn the parameters of a kernel into what the compiled side reads.
+
+    Raises
+    ------
+    TypeError
+        If one is nothing that a kernel takes; the message has the signature.
+    ValueError
+        If one is an integer of more than 64 bits.
+    """
+    values = {name: plain(value) for name, value in given.items()}
+    for name, value in values.items():
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ValueError(
+                f"{native.name}: {name}={value} is no integer of 64 bits; "
+                f"its signature is {native.signature}"
+            )
+        if not (
+            all(isinstance(item, bool | int | float) for item in value)
+            if isinstance(value, list)
+            else value is None or isinstance(value, bool | int | float | str | np.ndarray)
+        ):
+            raise TypeError(
+                f"{native.name}: {name}={given[name]!r} cannot be a parameter of a kernel; "
+                f"its signature is {native.signature}"
+            )
+    return values
 
 
 def _nested(value: Any) -> Any:

@@ -127,7 +127,14 @@ def streams_of(rng: Any, n: int) -> Streams:
             None,
             np.full(n, block, np.uint64),
         )
-    return Streams(stream_key(rng), 0, _words(np.arange(n)))
+    try:
+        key = stream_key(rng)
+    except TypeError:
+        raise TypeError(
+            "rng is None, an int, a SeedSequence, a Generator, a BitGenerator or a RandomState, "
+            f"not {type(rng).__name__}"
+        ) from None
+    return Streams(key, 0, _words(np.arange(n)))
 
 
 def _words(numbers: Any) -> _Words:

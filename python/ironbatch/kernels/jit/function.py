@@ -76,11 +76,12 @@ class FunctionKernel(Kernel):
         """For how many types of items and parameters it has been compiled."""
         return len(self._compiled)
 
-    def bind(self, **params: Any) -> BoundFunction:
+    def bind(self, *unnamed: Any, **params: Any) -> BoundFunction:
         """Fix the parameters; see `Kernel.bind`.
 
         A string or None is compiled in: each value of it is another compilation.
         """
+        self._refuse_unnamed(unnamed)
         return BoundFunction(self, params)
 
     def compiled(self, inputs: tuple[ArrayKind, ...], params: tuple[ParamKind, ...]) -> Kernel:
