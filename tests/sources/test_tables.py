@@ -251,6 +251,10 @@ def test_instants_with_a_time_zone_are_utc_in_pandas_too():
 def test_a_path_is_no_data(tmp_path):
     with pytest.raises(TypeError, match=r"not the path .*x\.parquet.*ParquetTable\(path\)"):
         Dataset(tmp_path / "x.parquet")
+    # Text is an id, unless it looks as if it was meant to be something else.
+    with pytest.raises(TypeError, match=r"'x\.csv' looks like the path of a table.*\['x\.csv'\]"):
+        Dataset("x.csv")
+    assert Dataset(["x.csv"]).indices.tolist() == ["x.csv"]
     for path in ("x.parquet", tmp_path / "x.parquet"):
         with pytest.raises(ComponentError, match=r"x\.parquet'.* is no data .* load\(src, fmt\)"):
             Dataset(3, Plain, preloaded=path)

@@ -18,6 +18,20 @@ from ironbatch.sources.registry import source_of
 
 __all__ = ["columns_of", "data_of", "items_of"]
 
+#: How the names of files end that hold one table, whatever reads them.
+_TABLES = (
+    ".parquet",
+    ".csv",
+    ".tsv",
+    ".feather",
+    ".arrow",
+    ".jsonl",
+    ".xlsx",
+    ".h5",
+    ".hdf5",
+    ".zarr",
+)
+
 
 def data_of(index: Any) -> Any:
     """Give the data that the first argument of a dataset is; None if it is an index or ids.
@@ -28,7 +42,8 @@ def data_of(index: Any) -> Any:
     Raises
     ------
     TypeError
-        If it is a path, a tuple of columns, which have no names, or a dict of tables.
+        If it is a path, or text that ends as the name of a table does, a tuple of columns, which
+        have no names, or a dict of tables.
     ValueError
         If the columns of a dict are of different lengths.
 
@@ -42,6 +57,13 @@ def data_of(index: Any) -> Any:
             f"the first argument of a dataset is its items or their data, not the path {index!r}; "
             "give FilesIndex(path=...), ironbatch.sources.ParquetTable(path), or what another "
             "package reads from it"
+        )
+    if isinstance(index, str) and index.lower().endswith(_TABLES):
+        raise TypeError(
+            f"the first argument of a dataset is its items or their data, and {index!r} looks like "
+            "the path of a table; give ironbatch.sources.ParquetTable(path), or what another "
+            "package reads from it, such as pandas.read_csv(path); "
+            f"or [{index!r}], if it is the id of the only item"
         )
     if isinstance(index, np.ndarray):
         return index if index.ndim > 1 or index.dtype.names else None
