@@ -226,6 +226,8 @@ def test_script_as_it_is(run_python: Run, tmp_path: Path) -> None:
     assert run_python("-m", "ironbatch.compat", "-m", "scans").stdout.startswith("{")
     refused = run_python("-m", "ironbatch.compat", check=False)
     assert "usage: python -m ironbatch.compat" in refused.stderr
+    refused = run_python("-m", "ironbatch.compat", "none.py", check=False)
+    assert refused.stderr.startswith("there is no script 'none.py'\nusage: ")
 
 
 def test_script_that_imports_what_is_not_provided(run_python: Run, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from ironbatch import B, Dataset, ImagesBatch, P, R
+from ironbatch import B, Dataset, ImagesBatch, NumpySampler, P, R
 from ironbatch.components import items_of
 
 from .conftest import DENSE, DTYPES, GREY, RAGGED
@@ -409,12 +409,14 @@ def test_a_failure_names_the_item_and_the_parameter(make):
         ("add", ((1, 2),), "term has to be a number, or one for each of 3"),
         ("additive_noise", (-1,), "noise has to be a finite number of at least 0; got -1"),
         ("additive_noise", (lambda size: 0,), "noise has to be a number, a distribution"),
+        ("additive_noise", (NumpySampler("normal"),), "noise has to be a number, a distribution"),
         ("salt", (2,), "p_noise has to be a finite number from 0 to 1; got 2"),
         ("salt", (0.5, 300), "color=300 does not fit uint8"),
         ("salt", (0.5, 3, 0), "size has to be whole numbers, at least 1"),
         ("cutout", ("center", 0, 0), "shape has to be whole numbers"),
         ("cutout", ("center", 2, "red"), "color has to be a number"),
         ("posterize", (9,), "bits=9: uint8 has 8"),
+        ("pil_convert", ("colour",), "such as 'L', 'RGB', 'RGBA' or 'F'; got 'colour'"),
         ("posterize", (0,), "bits has to be whole numbers, at least 1"),
         ("enhance", ("x",), "layout has to be letters of 'hcbs'"),
         ("enhance", ("hc", (1,)), "layout has to be"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -22,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
     """
     from ironbatch.cli import demo, info, new_kernel
+    from ironbatch.errors import MissingPackageError
 
     parser = argparse.ArgumentParser(
         prog="python -m ironbatch",
@@ -34,5 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         module.add_parser(commands)
     arguments = parser.parse_args(argv)
     run = arguments.run
+    command = arguments.command
     del arguments.run, arguments.command
-    return int(run(**vars(arguments)))
+    try:
+        return int(run(**vars(arguments)))
+    except MissingPackageError as error:
+        print(f"{command}: {error}", file=sys.stderr)
+        return 1

@@ -29,7 +29,7 @@ EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
     "progress": ("progress bars", ("tqdm>=4.66",)),
     "monitor": ("monitors of memory, processors, disks", ("psutil>=5.9",)),
     "gpu": ("monitors of GPUs", ("nvidia-ml-py>=12",)),
-    "jit": ("mjit", ("numba>=0.60",)),
+    "jit": ("@ironbatch.kernel, mjit", ("numba>=0.60",)),
     "kernels": ("building kernels of your own", ("setuptools>=77", "setuptools-rust>=1.10")),
     "samplers": ("ScipySampler", ("scipy>=1.13",)),
     "sklearn": ("SklearnModel", ("scikit-learn>=1.5", "skops>=0.11")),

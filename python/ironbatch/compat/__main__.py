@@ -26,6 +26,8 @@ def main(arguments: list[str]) -> None:
     arguments = arguments[as_module:]
     if not arguments or arguments[0].startswith("-"):
         raise SystemExit(_USAGE)
+    if not as_module and not Path(arguments[0]).exists():
+        raise SystemExit(f"there is no script {arguments[0]!r}\n{_USAGE}")
     install_as_batchflow(missing="later" if later else "raise")
     sys.argv = arguments
     if as_module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +31,9 @@ def replacing(path: str | os.PathLike[str], *, fsync: bool = False) -> Iterator[
         Where to write. It ends as `path` does, and is gone if the block fails.
     """
     target = Path(path)
+    if not target.parent.is_dir():
+        # Said of the folder, not of the temporary file, whose name nobody has heard of.
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(target.parent))
     # The name is of this process and call alone, and hidden from globs.
     name = f".ironbatch-{os.getpid()}-py{next(_serial)}.tmp{target.suffix}"
     temporary = target.with_name(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -300,7 +299,14 @@ class Pixels(ImageActions):
         mode : str
             'L', 'RGB', 'RGBA', 'HSV', 'F', ...
         """
-        return np.asarray(as_pillow(image, what="pil_convert").convert(mode))
+        picture = as_pillow(image, what="pil_convert")
+        try:
+            return np.asarray(picture.convert(mode))
+        except ValueError as error:
+            raise ValueError(
+                f"mode has to be one of Pillow that {picture.mode} converts to, such as 'L', "
+                f"'RGB', 'RGBA' or 'F'; got {mode!r} ({error})"
+            ) from None
 
     @image_action()
     def to_pil(self, image: Any, mode: str | None = None) -> Any:
@@ -344,8 +350,8 @@ def _finished(
 
 
 def _noise(
-    noise: float | Callable[..., Any], image: NDArray[Any], rng: np.random.Generator, middle: float
+    noise: Any, image: NDArray[Any], rng: np.random.Generator, middle: float
 ) -> NDArray[Any]:
-    if callable(noise):
+    if callable(noise) or hasattr(noise, "sample"):
         return np.asarray(draw(noise, rng, "noise", size=image.shape))
     return rng.normal(middle, number_of(noise, "noise", least=0), image.shape)
