@@ -270,8 +270,51 @@ def test_a_kernel_is_made_an_action_of_a_class(batch):
 def test_a_kernel_as_a_method_in_a_pipeline():
     dataset = Dataset(10, Images, preloaded=(np.arange(10, dtype=np.uint8), None))
     pipeline = dataset.p.darker()
-    assert "target 'native'" in str(pipeline.explain())
+    assert "kernel scale_shift(scale=0.5), images in place" in str(pipeline.explain())
     assert pipeline.next_batch(10).images.tolist() == [0, 0, 1, 2, 2, 2, 3, 4, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("options", "together"),
+    [
+        ({}, True),
+        ({"p": 0.5}, True),
+        ({"scale": P(R("uniform", 0, 2))}, True),
+        ({"n_workers": 1}, False),
+        ({"timeout": 100}, False),
+        ({"debug": True, "target": "for"}, False),
+    ],
+)
+def test_kernels_as_methods_go_in_one_pass(options, together):
+    class Own(Batch):
+        components = "images"
+        mirror = apply_parallel(src="images")(kernels.flip)
+        noise = apply_parallel(src="images")(kernels.additive_noise.bind(std=5))
+        scale = apply_parallel(src="images", scale=0.5)(kernels.scale_shift)
+
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 9), dtype=np.uint8)
+    pipeline = Dataset(20, Own, preloaded=images).p.mirror().noise().scale(**options)
+    assert ("one pass with steps 0 to 2" in str(pipeline.explain())) is together
+
+    made = [
+        next(pipeline.gen_batch(20, shuffle=1, seed=3, fuse=fuse)).images for fuse in (True, False)
+    ]
+    assert_array_equal(*made)
+    assert made[0].shape == (20, 8, 9)
+
+
+def test_what_the_decorator_says_is_kept_in_one_pass():
+    class Own(Batch):
+        components = "images"
+        mirror = apply_parallel(src="images", p=0.5)(kernels.flip)
+        halve = apply_parallel(src="images", scale=0.5)(kernels.scale_shift)
+
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 9), dtype=np.uint8)
+    pipeline = Dataset(20, Own, preloaded=images).p.halve().mirror().halve(scale=0.25)
+    made = [next(pipeline.gen_batch(20, seed=3, fuse=fuse)).images for fuse in (True, False)]
+    assert_array_equal(*made)
+    flipped = (made[0] != np.rint(np.rint(images / 2) / 4)).any(axis=(1, 2))
+    assert 0 < flipped.sum() < 20
 
 
 def test_the_target_runs_kernels_on_calls():

@@ -184,7 +184,9 @@ def test_a_shape_that_is_refused_is_that_of_an_item():
 
 
 def test_bind_takes_parameters_by_name():
-    with pytest.raises(TypeError, match=r"resize: bind takes .* by name, got \(3, 3\).*size"):
+    with pytest.raises(
+        TypeError, match=r"resize: bind takes .* by name, got \(3, 3\).*is resize\(x"
+    ):
         kernels.resize.bind((3, 3))
 
 

@@ -15,6 +15,7 @@ from ironbatch.actions.arguments import accepted
 from ironbatch.actions.failure import raise_failures
 from ironbatch.actions.inbatch_parallel import check_target, context_of
 from ironbatch.actions.item_random import applied_items
+from ironbatch.actions.kernel_method import KernelMethod, KernelWay
 from ironbatch.actions.native import apply_kernel, fixed_kernel, fixed_values, streams_of_batch
 from ironbatch.actions.on_error import Settled, whole_failures
 from ironbatch.actions.policy import UNSET, Policy, given_settings, policy_of
@@ -24,7 +25,7 @@ _Batch = TypeVar("_Batch")
 _OfItem: TypeAlias = Callable[Concatenate[_Batch, ...], Any]
 _OfBatch: TypeAlias = Callable[Concatenate[_Batch, ...], _Batch]
 
-__all__ = ["apply_parallel", "as_action", "assemble_results", "run"]
+__all__ = ["apply_parallel", "as_action", "assemble_results", "merged_options", "run"]
 
 
 @overload
@@ -77,8 +78,7 @@ def apply_parallel(*args: Any, **kwargs: Any) -> Any:
 
     def mark(method: Callable[..., Any]) -> Callable[..., Any]:
         if is_native(method):
-            # A kernel is shared by all that use it, so that nothing may be noted on itself.
-            method = _KernelMethod(method)
+            method = KernelMethod(method)
         method.apply_kwargs = kwargs  # type: ignore[attr-defined]
         return method
 
@@ -112,43 +112,33 @@ def as_action(
     """
     declared = method.apply_kwargs if apply_kwargs is None else apply_kwargs  # type: ignore[attr-defined]
     if is_native(method):
-        method = _KernelMethod(method)
-    if isinstance(method, _KernelMethod):
+        method = KernelMethod(method)
+    if isinstance(method, KernelMethod):
         declared = method.apply_kwargs = {"target": "native", **declared}
 
     def apply_to_batch(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        options = dict(getattr(self, "apply_defaults", None) or {})
-        for level in (declared, kwargs):
-            if (
-                "src" in level
-                and "dst" not in level
-                and _same(options.get("dst"), options.get("src"))
-            ):
-                options["dst"] = None
-            options.update(level)
+        options = merged_options(self, declared, kwargs)
         bound = method.__get__(self, type(self))
         return self.apply_parallel(bound, *args, **options)
 
     update_wrapper(apply_to_batch, method)
     # An override in a subclass is not marked again by inheriting the attribute.
     apply_to_batch.__dict__.pop("apply_kwargs", None)
+    if isinstance(method, KernelMethod):
+        apply_to_batch.native_way = KernelWay(method.__get__(None), declared)  # type: ignore[attr-defined]
     return action(apply_to_batch)
 
 
-class _KernelMethod:
-    """A kernel where a class has a method of one item; its batches find the kernel there."""
-
-    def __init__(self, kernel: Any) -> None:
-        self.apply_kwargs: Mapping[str, Any] = {}
-        self._kernel = kernel
-        self.__name__ = getattr(kernel, "__name__", type(kernel).__name__)
-        self.__doc__ = getattr(kernel, "__doc__", None)
-
-    def __get__(self, batch: Any, owner: Any = None) -> Any:
-        return self._kernel
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._kernel(*args, **kwargs)
+def merged_options(
+    owner: Any, declared: Mapping[str, Any], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Merge arguments of `apply_parallel`: those of a class, of the decorator, and of a call."""
+    options = dict(getattr(owner, "apply_defaults", None) or {})
+    for level in (declared, given):
+        if "src" in level and "dst" not in level and _same(options.get("dst"), options.get("src")):
+            options["dst"] = None
+        options.update(level)
+    return options
 
 
 def _same(one: Any, other: Any) -> bool:

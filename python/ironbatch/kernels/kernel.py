@@ -117,7 +117,7 @@ class Kernel:
         if given:
             raise TypeError(
                 f"{self.__name__}: bind takes parameters by name, got {given[0]!r} without one; "
-                f"its signature is {self}"
+                f"its signature is {self.native.signature}"
             )
 
     @property
