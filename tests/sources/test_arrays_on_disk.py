@@ -12,7 +12,7 @@ import pytest
 import zarr
 from zarr.storage import LocalStore
 
-from ironbatch import Batch, Blocks, Dataset, FormatError
+from ironbatch import Batch, Blocks, ComponentError, Dataset, FormatError
 from ironbatch.components import Ragged, Strings
 from ironbatch.sources import set_chunk_limit
 
@@ -258,6 +258,15 @@ def test_references_are_refused(tmp_path):
         file.create_dataset("links", (2,), dtype=h5py.ref_dtype)
         with pytest.raises(TypeError, match="'/links' is of type Reference"):
             Dataset(2, Plain, preloaded=file["links"])
+
+
+def test_one_array_for_several_components_is_called_what_it_is(tmp_path):
+    class Two(Batch):
+        components = "x", "y"
+
+    array = zarr.create_array(tmp_path / "one", shape=(3, 2), dtype="f4")
+    with pytest.raises(ComponentError, match=r"the data is one Array, but .* 2 components"):
+        Dataset(array, Two)
 
 
 def test_arrays_without_an_axis_of_items_are_refused(tmp_path):

@@ -403,7 +403,7 @@ class Preloaded:
                 raise ComponentError(
                     f"{what} in memory has {length} rows, but the dataset has {len(root)} "
                     f"items whose ids (such as {first!r}) are not positions in it; "
-                    "give one row for each item"
+                    "give one row for each item, or for a table the column of ids as index_col="
                 )
         if rule == "id" and root.kind == "range" and root.indices[0] == 0:
             rule = "position"  # the same thing, and the positions are at hand
@@ -476,8 +476,8 @@ def split_parts(data: Any, components: tuple[str, ...] | None) -> dict[str | Non
     if len(components) == 1:
         return {components[0]: data}
     raise ComponentError(
-        f"the data is one {type(data).__name__}, but there are {len(components)} components "
-        f"({', '.join(components)}); give a tuple or a dict of components"
+        f"the data is one {type(getattr(data, 'given', data)).__name__}, but there are "
+        f"{len(components)} components ({', '.join(components)}); give a tuple or a dict of components"
     )
 
 
