@@ -295,3 +295,8 @@ def test_records_without_a_field_for_any_component_are_refused():
 def test_rows_by_id_need_ids_that_are_integers():
     with pytest.raises(ValueError, match=r"addressing='id' needs integer ids.*'a'"):
         _ = Scans(["a", "b"], preloaded=(IMAGES,), addressing="id").images
+
+
+def test_ids_that_are_no_positions_are_asked_for():
+    with pytest.raises(ComponentError, match=r"ids \(such as 'a'\) are not positions.*index_col="):
+        Scans(["a", "b"]).load(src={"labels": np.arange(3)})

@@ -248,15 +248,9 @@ def test_instants_with_a_time_zone_are_utc_in_pandas_too():
     assert Plain([1]).load({"x": when}).x[0] == np.datetime64("2020-01-01T23:00")
 
 
-def test_ids_that_are_a_column_are_asked_for():
-    with pytest.raises(ComponentError, match=r"ids \(such as 'a'\) are not positions.*index_col="):
-        Plain(["a", "b"]).load(pa.table({"key": ["a", "b", "c"], "x": [1, 2, 3]}))
-
-
 def test_a_path_is_no_data(tmp_path):
     with pytest.raises(TypeError, match=r"not the path .*x\.parquet.*ParquetTable\(path\)"):
         Dataset(tmp_path / "x.parquet")
-    # Text is an id, unless it looks as if it was meant to be something else.
     with pytest.raises(TypeError, match=r"'x\.csv' looks like the path of a table.*\['x\.csv'\]"):
         Dataset("x.csv")
     assert Dataset(["x.csv"]).indices.tolist() == ["x.csv"]
