@@ -299,4 +299,4 @@ def test_rows_by_id_need_ids_that_are_integers():
 
 def test_ids_that_are_no_positions_are_asked_for():
     with pytest.raises(ComponentError, match=r"ids \(such as 'a'\) are not positions.*index_col="):
-        Scans(["a", "b"]).load(src={"labels": np.arange(3)})
+        Scans(["a", "b"]).load(src=(np.zeros((3, 4)), np.arange(3)))

@@ -265,7 +265,7 @@ def test_one_array_for_several_components_is_called_what_it_is(tmp_path):
         components = "x", "y"
 
     array = zarr.create_array(tmp_path / "one", shape=(3, 2), dtype="f4")
-    with pytest.raises(ComponentError, match=r"the data is one Array, but the components are x, y"):
+    with pytest.raises(ComponentError, match=r"the data is one Array, but there are 2 components"):
         Dataset(array, Two)
 
 

@@ -476,8 +476,8 @@ def split_parts(data: Any, components: tuple[str, ...] | None) -> dict[str | Non
     if len(components) == 1:
         return {components[0]: data}
     raise ComponentError(
-        f"the data is one {type(getattr(data, 'given', data)).__name__}, but the components are "
-        f"{', '.join(components)}; give a tuple or a dict with one for each"
+        f"the data is one {type(getattr(data, 'given', data)).__name__}, but there are "
+        f"{len(components)} components ({', '.join(components)}); give a tuple or a dict of them"
     )
 
 
