@@ -8,7 +8,9 @@ error, so that no data set is smaller than it should be without anybody noticing
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 from ironbatch.urls import naming, open_system
@@ -37,41 +39,53 @@ def matches(glob: str, dirs: bool, options: Mapping[str, Any] | None = None) -> 
 
     Raises
     ------
+    ValueError
+        If the glob has ``**`` within the name of a file or directory.
     OSError
         If they cannot be listed, or a directory on the way cannot; it names the URL.
     """
     system, path = open_system(glob, options)
     wanted = "directory" if dirs else "file"
     try:
+        _pattern(path)
+    except ValueError as error:
+        raise ValueError(
+            f"the glob {glob!r} has ** within a name, and it stands for whole directories; put it "
+            "between slashes, or write one star"
+        ) from error
+    try:
         system.invalidate_cache()
-        found = _found(system, path)
+        # A store of objects may have a file and a directory of the same name.
+        found = {name for name, about in _found(system, path, dirs) if about.get("type") == wanted}
     except FileNotFoundError:
         return []
     except Exception as error:
         raise naming(error, glob) from error
-    return [
-        str(system.unstrip_protocol(name))
-        for name, about in found.items()
-        if about["type"] == wanted
-    ]
+    return [str(system.unstrip_protocol(name)) for name in sorted(found)]
 
 
-def _found(system: Any, path: str) -> dict[str, Any]:
-    """Give what is known of each file and directory that a glob stands for, by its name."""
+def _found(system: Any, path: str, dirs: bool) -> Iterable[tuple[str, Any]]:
+    """Give what a glob stands for: all files, or all directories, and some of the others."""
     magic = _MAGIC.search(path)
     if magic is None:
-        return {path: system.info(path)}
+        return [(path, system.info(path))]
     root, _, rest = path[: magic.start()].rpartition("/")
     parts = (rest + path[magic.start() :]).split("/")
     root = root or ("/" if path.startswith("/") else "")
-    found: dict[str, Any] = {}
+    deep = "**" in parts
     # These take no more requests than they need; what they find is all that there is.
-    if len(parts) == 1 or ("**" in parts and _lists_by_itself(system)):
+    if _lists_by_itself(system) if deep else len(parts) == 1:
         found = system.glob(path, detail=True)
-    if found:
-        return found
-    walk = _below(system, root, path) if "**" in parts else _matching(system, root, parts)
-    return dict(sorted(walk))
+        if found and (dirs or not any(map(_is_dir, found.values()))):
+            return list(found.items())
+        # A directory that was found may hide the file of its name.
+        if found and deep:
+            pattern = _pattern(path)
+            below = system.find(root, detail=True).items()
+            return [(name, about) for name, about in below if pattern.match(name)]
+    if not deep:
+        return _matching(system, root, parts)
+    return chain(_top(system, root, path) if dirs else (), _below(system, root, path))
 
 
 def _lists_by_itself(system: Any) -> bool:
@@ -87,6 +101,13 @@ def _lists_by_itself(system: Any) -> bool:
     if isinstance(system, AsyncFileSystem):
         return kind._find is not AsyncFileSystem._find
     return kind.find is not AbstractFileSystem.find
+
+
+def _top(system: Any, folder: str, glob: str) -> Iterator[tuple[str, Any]]:
+    """Give the directory that a glob starts from, if it stands for that too, as ``d/**`` does."""
+    if folder.strip("/") and glob.endswith("**") and _pattern(glob).match(folder + "/"):
+        with suppress(FileNotFoundError):
+            yield folder, system.info(folder)
 
 
 def _below(system: Any, folder: str, glob: str) -> Iterator[tuple[str, Any]]:
@@ -134,4 +155,4 @@ def _pattern(glob: str) -> re.Pattern[str]:
 
 
 def _is_dir(about: Any) -> bool:
-    return bool(about["type"] == "directory")
+    return bool(about.get("type") == "directory")

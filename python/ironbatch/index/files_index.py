@@ -48,7 +48,8 @@ class FilesIndex(DatasetIndex):
     Raises
     ------
     ValueError
-        If nothing is found, if two paths have the same name, or if there are no globs.
+        If nothing is found, if two paths have the same name, if there are no globs, or if a URL has
+        ``**`` within a name.
     TypeError
         If a glob is not a string or a path.
     OSError
