@@ -323,26 +323,6 @@ def test_arrays_of_several_dimensions_are_data_and_of_one_are_ids():
     assert Dataset(pa.array([4, 5])).indices.tolist() == [4, 5]
 
 
-def test_a_dict_of_columns_is_a_table():
-    columns = {"price": np.arange(3.0), "rooms": [3, 1, 2], "key": pd.Series(["a", "b", "c"])}
-    batch = Dataset(columns).next_batch(2)
-    assert batch.components == ("price", "rooms", "key")
-    assert batch.rooms.tolist() == [3, 1]
-    assert batch.key.to_list() == ["a", "b"]
-    dataset = Dataset(columns, Houses, index_col="key")
-    assert dataset.create_batch(["c", "a"]).price.tolist() == [2, 0]
-    assert Dataset({"price": columns["price"]}).next_batch(3).price is not columns["price"]
-
-
-def test_a_dict_of_anything_else_is_no_table():
-    with pytest.raises(ValueError, match=r"dict have different numbers of rows: x 3, y 2"):
-        Dataset({"x": np.arange(3), "y": np.arange(2)})
-    frame = pd.DataFrame({"x": [1]})
-    with pytest.raises(TypeError, match=r"'train', 'test'; give one of them: Dataset\(data\['tr"):
-        Dataset({"train": frame, "test": frame})
-    assert Dataset({"a": "a.npy", "b": "b.npy"}).indices.tolist() == ["a", "b"]
-
-
 def test_a_tuple_of_columns_has_no_names():
     with pytest.raises(TypeError, match=r"tuple of 2: give a dict .* preloaded=\(\.\.\.\)"):
         Dataset((np.zeros((3, 2)), np.arange(3)), Houses)

@@ -20,7 +20,7 @@ class ColumnsByName(Table):
 
     Parameters
     ----------
-    columns : mapping from str to array, list, component or Rows
+    columns : mapping from str to array, list, tuple, component or Rows
         They have a row for each item.
 
     Raises
@@ -30,10 +30,16 @@ class ColumnsByName(Table):
     """
 
     def __init__(self, columns: Mapping[str, Any]) -> None:
-        self.given = columns
+        self.given = {
+            name: list(rows) if isinstance(rows, tuple) else rows for name, rows in columns.items()
+        }
         self.names = tuple(columns)
-        lengths = {name: (len(source_of(rows) or rows),) for name, rows in columns.items()}
-        self._n = same_length(lengths, "dict")
+        lengths = {name: (len(source_of(rows) or rows),) for name, rows in self.given.items()}
+        hint = (
+            "a column has one row for each item, so cut the longer ones, or leave out those that "
+            "belong to other items"
+        )
+        self._n = same_length(lengths, "dict", hint)
 
     def __len__(self) -> int:
         return self._n
@@ -49,7 +55,8 @@ def columns_by_name(data: Mapping[Any, Any]) -> ColumnsByName | None:
     Raises
     ------
     TypeError
-        If its values are tables, as those of the splits of a data set.
+        If its values are tables, as those of the splits of a data set, or some are columns and
+        others are not.
     ValueError
         If the columns are of different lengths.
 
@@ -67,10 +74,26 @@ def columns_by_name(data: Mapping[Any, Any]) -> ColumnsByName | None:
         )
     if not data or not all(isinstance(name, str) for name in data):
         return None
-    return ColumnsByName(data) if all(map(_is_column, data.values())) else None
+    others = [name for name, each in data.items() if not _is_column(each)]
+    if not others:
+        return ColumnsByName(data)
+    if len(others) < len(data):
+        column = next(name for name in data if name not in others)
+        raise TypeError(
+            f"a dataset of a dict has columns of one row for each item, as {column!r} is; "
+            f"{others[0]!r} is {_told(data[others[0]])}: give an array or a list with a value for "
+            "each item, or leave it out"
+        )
+    return None
 
 
 def _is_column(data: Any) -> bool:
     if isinstance(data, np.ndarray):
         return data.ndim > 0
-    return isinstance(data, list) or is_component(data) or isinstance(source_of(data), Rows)
+    return isinstance(data, list | tuple) or is_component(data) or isinstance(source_of(data), Rows)
+
+
+def _told(data: Any) -> str:
+    if isinstance(data, np.ndarray):
+        return f"an array of no dimensions and dtype {data.dtype}"
+    return f"of type {type(data).__name__}"

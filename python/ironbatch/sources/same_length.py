@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 __all__ = ["same_length"]
 
+_GROUP = "give those that belong together as a dict, in preloaded="
 
-def same_length(shapes: Mapping[str, tuple[int, ...]], what: str) -> int:
+
+def same_length(shapes: Mapping[str, tuple[int, ...]], what: str, hint: str = _GROUP) -> int:
     """Give the length of the first axis, which all have in common.
 
     Parameters
@@ -16,6 +18,8 @@ def same_length(shapes: Mapping[str, tuple[int, ...]], what: str) -> int:
         Shape of each array.
     what : str
         What they are in, for the message.
+    hint : str
+        What to do if their lengths differ.
 
     Raises
     ------
@@ -32,10 +36,7 @@ def same_length(shapes: Mapping[str, tuple[int, ...]], what: str) -> int:
     lengths = {name: shape[0] for name, shape in shapes.items() if shape}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise ValueError(
-            f"the arrays of the {what} have different numbers of rows: {told}; give those that "
-            "belong together as a dict, in preloaded="
-        )
+        raise ValueError(f"the arrays of the {what} have different numbers of rows: {told}; {hint}")
     if not lengths:
         raise ValueError(f"no array of the {what} has an axis of items")
     return next(iter(lengths.values()))
