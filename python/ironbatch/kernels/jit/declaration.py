@@ -51,6 +51,11 @@ class Declaration:
     takes_ragged: bool = field(default=True, init=False)
 
     @property
+    def growing(self) -> list[str | None]:
+        """How each output grows: none does."""
+        return [None] * len(self.outputs)
+
+    @property
     def signature(self) -> str:
         """The kernel's signature as Python code."""
         params = [
