@@ -211,6 +211,10 @@ def test_an_integer_beyond_64_bits_is_named():
 def test_memory_that_there_is_not_is_asked_for_by_a_named_kernel():
     with pytest.raises(MemoryError, match=r"resize, 1 item\(s\): cannot allocate"):
         kernels.resize(np.zeros((4, 4), np.uint8), size=(10**7, 10**8))
+    batch = Batch(2)
+    batch.add_components("signals", [np.zeros(3, np.uint8), np.zeros(5, np.uint8)])
+    with pytest.raises(MemoryError, match=r"pad_to, 2 item\(s\): cannot allocate"):
+        batch.apply_parallel(kernels.pad_to.bind(length=2**45), src="signals")
 
 
 def test_what_cannot_seed_is_said_of_rng():

@@ -112,6 +112,11 @@ def run_kernel(
         results: list[Any] = [None] * len(components[0])
         results[failed.position] = failed.error
         return None, results
+    except MemoryError as error:
+        name = kernel.__name__
+        if name in str(error):
+            raise
+        raise MemoryError(f"{name}, {len(components[0])} item(s): {error}") from None
 
 
 class Drawing:
