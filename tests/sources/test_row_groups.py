@@ -9,9 +9,11 @@ import json
 import os
 import pickle
 import threading
+import time
 import warnings
 import weakref
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import fsspec
 import numpy as np
@@ -20,7 +22,7 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 
-from ironbatch import Batch, Blocks, Dataset, FormatError
+from ironbatch import Batch, Blocks, Dataset
 from ironbatch.components import Bytes, Ragged, Strings
 from ironbatch.sources import ParquetTable, set_chunk_limit, set_whole_limit
 
@@ -484,6 +486,44 @@ def test_any_thread_may_read(tmp_path):
     assert not wrong
 
 
+def test_an_open_file_is_read_by_one_thread_at_a_time(tmp_path, monkeypatch):
+    within, most = [], []
+    original = pq.ParquetFile.read_row_group
+
+    def read_row_group(self, *args, **kwargs):
+        within.append(1)
+        most.append(len(within))
+        time.sleep(0.02)
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            within.pop()
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", read_row_group)
+    file = pq.ParquetFile(written(tmp_path))
+    tables = [ParquetTable(file, in_memory=True), lazy(file)]
+    with ThreadPoolExecutor(2) as pool:
+        for x in pool.map(lambda table: Dataset(table, One).create_batch(range(N)).x, tables):
+            assert len(x) == N
+    assert max(most) == 1
+
+
+def test_threads_that_open_a_file_at_once_share_what_they_read(tmp_path, reads, monkeypatch):
+    original = pq.ParquetFile.num_row_groups
+
+    def num_row_groups(self):
+        time.sleep(0.05)
+        return original.fget(self)
+
+    monkeypatch.setattr(pq.ParquetFile, "num_row_groups", property(num_row_groups))
+    file = pq.ParquetFile(written(tmp_path))
+    with ThreadPoolExecutor(4) as pool:
+        tables = list(pool.map(lambda _: ParquetTable(file, in_memory=True), range(4)))
+    for table in tables:
+        Dataset(table, Two)
+    assert reads["calls"] == 10
+
+
 def test_worker_processes_open_the_files_themselves(tmp_path):
     path = written(tmp_path)
     dataset = pickle.loads(pickle.dumps(Dataset(lazy(path))))
@@ -507,73 +547,3 @@ def test_a_url(tmp_path):
             epoch(Dataset(lazy(url)), 50, "xy", shuffle="blocks", seed=1)
     finally:
         fsspec.filesystem("memory").rm("/tables", recursive=True)
-
-
-# What goes wrong
-
-
-def test_a_file_that_changes_is_named(tmp_path):
-    folder = in_files(tmp_path)
-    dataset = Dataset(lazy(folder))
-    assert dataset.create_batch([0]).x.tolist() == [0]
-    pq.write_table(NUMBERS.slice(0, 70), folder / "2.parquet", row_group_size=SIZE)
-    os.utime(folder / "2.parquet", (1, 1))
-    with pytest.raises(FormatError, match=r"2\.parquet: the file has been written anew"):
-        _ = dataset.create_batch([150]).x
-    assert dataset.create_batch([0]).x.tolist() == [0]
-
-
-def test_a_file_that_is_cut_off_is_named(tmp_path):
-    folder = in_files(tmp_path)
-    dataset = Dataset(lazy(folder))
-    os.truncate(folder / "2.parquet", 400)
-    with pytest.raises(FormatError, match=r"2\.parquet: .*cut off"):
-        _ = dataset.create_batch([150]).x
-    with pytest.raises(FormatError, match=r"2\.parquet"):
-        Dataset(lazy(folder))
-    path = written(tmp_path)
-    dataset = Dataset(lazy(pq.ParquetFile(path)))
-    os.truncate(path, 400)
-    with pytest.raises(OSError, match="open ParquetFile of 300 rows and 3 columns"):
-        _ = dataset.create_batch([150]).x
-
-
-def test_a_file_that_goes_away_is_named(tmp_path):
-    folder = in_files(tmp_path)
-    dataset = Dataset(lazy(folder))
-    (folder / "2.parquet").unlink()
-    with pytest.raises(FileNotFoundError, match=r"2\.parquet"):
-        _ = dataset.create_batch([150]).x
-
-
-def test_a_damaged_file_is_named(tmp_path):
-    folder = in_files(tmp_path)
-    data = bytearray((folder / "2.parquet").read_bytes())
-    data[4:200] = bytes(196)
-    (folder / "2.parquet").write_bytes(data)
-    for in_memory in (True, False):
-        with pytest.raises((OSError, FormatError), match=r"\.parquet"):
-            _ = Dataset(ParquetTable(folder, in_memory=in_memory)).create_batch([150]).x
-
-
-def test_a_file_that_is_closed(tmp_path):
-    file = pq.ParquetFile(written(tmp_path))
-    dataset = Dataset(lazy(file))
-    file.close()
-    with pytest.raises(FormatError, match="has been closed; keep it open"):
-        _ = dataset.create_batch([150]).x
-
-
-def test_paths_that_are_no_tables(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"none\.parquet"):
-        ParquetTable(tmp_path / "none.parquet")
-    (tmp_path / "x.parquet").write_text("no such thing")
-    with pytest.raises(FormatError, match=r"x\.parquet"):
-        ParquetTable(tmp_path / "x.parquet")
-
-
-def test_what_is_no_table_of_parquet():
-    with pytest.raises(TypeError, match="got list"):
-        ParquetTable([1, 2])
-    with pytest.raises(TypeError, match="in_memory is True, False or None, got 1"):
-        ParquetTable("x.parquet", in_memory=1)

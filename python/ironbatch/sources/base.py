@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ironbatch.components import describe
 from ironbatch.errors import ComponentError
 
-__all__ = ["Rows", "Source", "Table", "refuse_repeated"]
+__all__ = ["Rows", "Source", "Table", "refuse_outside", "refuse_repeated"]
 
 
 class _Data(ABC):
@@ -144,6 +144,31 @@ class Table(_Data):
     def as_rows(self) -> Rows:
         """Give the columns side by side, for a component that is a whole table."""
         return SideBySide(self)
+
+
+def refuse_outside(positions: NDArray[np.int64], length: int, name: str | None) -> None:
+    """Check that positions are those of rows.
+
+    Raises
+    ------
+    IndexError
+        If one is not; there are none from the end.
+
+    Examples
+    --------
+    >>> refuse_outside(np.array([3, -1]), 10, 'x')
+    Traceback (most recent call last):
+        ...
+    IndexError: component 'x': position -1 (number 1 of those asked for) is outside of the 10 items
+    """
+    if not len(positions) or (positions.min() >= 0 and positions.max() < length):
+        return
+    number = int(np.flatnonzero((positions < 0) | (positions >= length))[0])
+    whose = "" if name is None else f"component {name!r}: "
+    raise IndexError(
+        f"{whose}position {positions[number]} (number {number} of those asked for) is outside of "
+        f"the {length} items"
+    )
 
 
 def refuse_repeated(names: Sequence[str]) -> None:

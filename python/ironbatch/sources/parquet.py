@@ -20,8 +20,8 @@ from ironbatch import components
 from ironbatch.errors import FormatError
 from ironbatch.extras import need
 from ironbatch.sources.arrow import ArrowRows
-from ironbatch.sources.base import Rows, Source, Table
-from ironbatch.sources.parquet_files import reader_of
+from ironbatch.sources.base import Rows, Source, Table, refuse_outside
+from ironbatch.sources.parquet_files import reader_of, reading
 from ironbatch.sources.registry import package_of, register_source
 from ironbatch.sources.room import whole_limit
 from ironbatch.sources.row_groups import RowGroups
@@ -117,8 +117,11 @@ class ParquetTable(Table):
         self.given = given
         known = _opened.get(id(given))
         if known is None:
-            known = _opened[id(given)] = _Opened(given)
-            finalize(given, _opened.pop, id(given), None)
+            made = _Opened(given)
+            # Another thread may have been quicker.
+            known = _opened.setdefault(id(given), made)
+            if known is made:
+                finalize(given, _opened.pop, id(given), None)
         self._opened = known
         self._in_memory = in_memory
         if in_memory is False and known.groups is None:
@@ -188,19 +191,15 @@ class ParquetTable(Table):
         return made
 
     def _parts(self, names: list[str]) -> Iterator[Any]:
-        given = self.given
-        try:
-            if hasattr(given, "read_row_group"):
-                for number in range(given.num_row_groups):
-                    yield given.read_row_group(number, columns=names)
-            elif hasattr(given, "to_batches"):
+        given, groups = self.given, self._opened.groups
+        if groups is not None:
+            yield from groups.read_all(names)
+            return
+        with reading(self._opened.name, "it cannot be read"):
+            if hasattr(given, "to_batches"):
                 yield from given.to_batches(columns=names)
             else:
                 yield given.read(columns=names)
-        except OSError as error:
-            raise naming(error, self._opened.name) from error
-        except ValueError as error:
-            raise FormatError(f"{self._opened.name}: it cannot be read: {error}") from error
 
 
 class HeldColumn(Rows):
@@ -233,6 +232,7 @@ class HeldColumn(Rows):
 
     def take(self, positions: NDArray[np.int64], name: str | None = None) -> Any:
         """Take some rows."""
+        refuse_outside(positions, len(self), name)
         if self._rows is not None:
             return self._rows.take(positions, name)
         return components.take(self._component, positions)

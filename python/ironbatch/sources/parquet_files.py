@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 from weakref import ref
 
 from ironbatch.errors import FormatError
 from ironbatch.extras import need
-from ironbatch.urls import naming
+from ironbatch.urls import UnknownSchemeError, naming
 
-__all__ = ["DatasetReader", "FileReader", "Reader", "reader_of"]
+__all__ = ["DatasetReader", "FileReader", "Reader", "reader_of", "reading"]
 
 # Bytes of a value by its physical type; others are of any length.
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 8, "FLOAT": 4, "DOUBLE": 8}
@@ -82,24 +83,32 @@ class Reader(ABC):
         OSError
             If the file is gone, or its store cannot be reached; it names the file too.
         """
-        where = self._file_of(number)
-        try:
+        with reading(self._file_of(number), "a row group cannot be read"):
             self._check(number)
             table = self._table(number, list(names))
-        except FormatError:
-            raise
-        except OSError as error:
-            raise naming(error, where) from error
-        except Exception as error:  # what Arrow raises is of many classes
-            raise FormatError(f"{where}: row group cannot be read: {error}") from error
         lost = [name for name in names if name not in table.column_names]
         if lost or len(table) != self.counts[number]:
-            raise self.changed("its columns or rows are not those that it had")
+            raise self.changed(number, "its columns or rows are not those that it had")
         return table
 
-    def changed(self, what: str) -> FormatError:
+    def read_all(self, names: Sequence[str]) -> Iterator[Any]:
+        """Read some columns of all row groups, in order.
+
+        Yields
+        ------
+        pyarrow.Table
+
+        Raises
+        ------
+        FormatError, OSError
+            As `read` does.
+        """
+        for number in range(len(self.counts)):
+            yield self.read(number, names)
+
+    def changed(self, number: int, what: str) -> FormatError:
         """Make the error of a file that is not what it was when it was opened."""
-        return FormatError(f"{self.name}: {what} when it was opened; open it again")
+        return FormatError(f"{self._file_of(number)}: {what} when it was opened; open it again")
 
     def has_nulls(self, number: int, name: str) -> bool | None:
         """Whether a column has nulls in a row group, by its statistics; None if they do not say."""
@@ -234,6 +243,33 @@ class DatasetReader(Reader):
             return keys[name] is None
         return None if name in self._schema_of(place).names else True
 
+    def read_all(self, names: Sequence[str]) -> Iterator[Any]:
+        """Read some columns of all files, several at a time."""
+        first: dict[int, int] = {}
+        for number, (place, _) in enumerate(self._places):
+            first.setdefault(place, number)
+        if len(first) < 2:
+            for number in first.values():
+                yield self._file(number, names)
+            return
+        with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
+            yield from pool.map(lambda number: self._file(number, names), first.values())
+
+    def _file(self, first: int, names: Sequence[str]) -> Any:
+        """Read the file that a row group is the first of."""
+        place, _ = self._places[first]
+        with reading(self._file_of(first), "the file cannot be read"):
+            self._check(first)
+            table = self._fragments[place].to_table(schema=self.schema, columns=list(names))
+            # It may have changed while it was read.
+            self._check(first)
+        rows = (
+            n for n, (where, _) in zip(self.counts, self._places, strict=True) if where == place
+        )
+        if len(table) != sum(rows):
+            raise self.changed(first, "its rows are not those that it had")
+        return table
+
     def _check(self, number: int) -> None:
         place, _ = self._places[number]
         now = _look_of(self._fragments[place])
@@ -271,6 +307,37 @@ def reader_of(given: Any) -> Reader | None:
     return DatasetReader(fragments, given.schema)
 
 
+@contextmanager
+def reading(where: str, failed: str) -> Iterator[None]:
+    """Make errors of what is read within clear: they name it, and tell files from stores.
+
+    Parameters
+    ----------
+    where : str
+        What is read.
+    failed : str
+        What it means if Arrow cannot make sense of it.
+
+    Raises
+    ------
+    FormatError
+        Instead of what Arrow raises, which is of many classes.
+    OSError
+        Instead of any other error, all of which the store has raised.
+    """
+    try:
+        yield
+    except (FormatError, ImportError, UnknownSchemeError, MemoryError):
+        raise
+    except OSError as error:
+        raise naming(error, where) from error
+    except Exception as error:
+        arrow = need("pyarrow", extra="tables", what="a Parquet file")
+        if isinstance(error, arrow.ArrowException | UnicodeError):
+            raise FormatError(f"{where}: {failed}: {error}") from error
+        raise naming(error, where) from error
+
+
 def _footers(fragments: list[Any]) -> list[list[Any]]:
     """Give the row groups of each file, many files at a time: a store may be far away."""
     if len(fragments) < 2:
@@ -280,12 +347,8 @@ def _footers(fragments: list[Any]) -> list[list[Any]]:
 
 
 def _footer(fragment: Any) -> list[Any]:
-    try:
+    with reading(fragment.path, "the file cannot be read"):
         return [group for group in fragment.row_groups if group.num_rows]
-    except OSError as error:
-        raise naming(error, fragment.path) from error
-    except ValueError as error:
-        raise FormatError(f"{fragment.path}: the file cannot be read: {error}") from error
 
 
 def _look_of(fragment: Any) -> tuple[Any, ...]:

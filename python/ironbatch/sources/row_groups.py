@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 from weakref import finalize
 
@@ -20,6 +20,7 @@ from ironbatch.sources.arrow_columns import (
     has_form,
     needs_values,
 )
+from ironbatch.sources.base import refuse_outside
 from ironbatch.sources.kept import chunk_limit, kept, new_token
 from ironbatch.sources.parquet_files import Reader
 
@@ -163,11 +164,14 @@ class RowGroups:
 
         Raises
         ------
+        IndexError
+            If a position is outside of the rows.
         FormatError
             If a file is damaged, or is not what it was; it names the file.
         OSError
             If a file is gone, or its store cannot be reached; it names the file too.
         """
+        refuse_outside(positions, len(self), component or name)
         if not len(positions):
             return self._empty(name)
         self.is_objects(name)  # which may take a look at all row groups, none of them locked
@@ -191,12 +195,16 @@ class RowGroups:
             made = out if out.dtype == object else components.Dense.of(out, component)
         return made if plan.back is None else components.take(made, plan.back)
 
+    def read_all(self, names: Sequence[str]) -> Iterator[Any]:
+        """Read some columns of all rows, as tables of pyarrow in order; none of them are kept."""
+        return self._reader.read_all(names)
+
     def all(self, name: str, component: str | None = None) -> components.Component:
         """Give all rows of a column; none of them are kept."""
         parts = [self._empty(name)]
         for group in range(len(self.bounds)):
             column = self._reader.read(group, (name,)).column(name)
-            parts.append(self._form(column, name, component))
+            parts.append(self._form(column, group, name, component))
         return components.concat(parts, name=component)
 
     def _plan(self, positions: NDArray[np.int64]) -> _Plan:
@@ -243,7 +251,7 @@ class RowGroups:
             nbytes = 0
             for each in missing:
                 column = table.column(each)
-                made = self._form(column, each, component if each == name else each)
+                made = self._form(column, number, each, component if each == name else each)
                 nbytes += max(components.nbytes(made), column.nbytes)
                 group.columns[each] = (
                     made.view(np.ndarray) if isinstance(made, np.ndarray) else made
@@ -255,12 +263,14 @@ class RowGroups:
         self._groups_read += 1
         return _Group(), 0
 
-    def _form(self, column: Any, name: str, component: str | None) -> components.Component:
+    def _form(
+        self, column: Any, number: int, name: str, component: str | None
+    ) -> components.Component:
         if not self.is_objects(name):
             made: components.Component | None = component_of(column, component)
             if made is not None:
                 return made
-            raise self._reader.changed(f"column {name!r} has not the values that it had")
+            raise self._reader.changed(number, f"column {name!r} has not the values that it had")
         return as_objects(column, component)
 
     def is_objects(self, name: str) -> bool:
