@@ -6,7 +6,6 @@ import datetime
 import decimal
 import gc
 import json
-import os
 import pickle
 import threading
 import time
@@ -337,6 +336,19 @@ def test_an_order_that_reads_most_of_it_for_each_batch_is_told_of_once(tmp_path)
     assert str(path) in str(only.message)
 
 
+def test_columns_that_are_used_no_more_take_no_room(tmp_path):
+    set_chunk_limit(N * 8 * 2)  # two of the three columns
+    dataset = Dataset(lazy(written(tmp_path)))
+    first = dataset.create_batch([0])
+    assert (first.x, first.y, first.z) == (0, 0, 0)
+    for start in range(0, N, SIZE):
+        assert dataset.create_batch([start]).x == start
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        everywhere = np.arange(0, N, SIZE)
+        assert dataset.create_batch(everywhere).x.tolist() == everywhere.tolist()
+
+
 @pytest.mark.parametrize("opened", [name for name in OPENED if name != "path"])
 @pytest.mark.parametrize("in_memory", [True, False])
 def test_nothing_is_kept_when_it_is_not_used_any_more(tmp_path, opened, in_memory):
@@ -395,71 +407,6 @@ def test_a_run_goes_on_where_it_was(tmp_path):
             state = json.loads(json.dumps(pipeline.state_dict()))
     again = Dataset(lazy(path)).p.load_state_dict(state)
     assert [batch.x.tolist() for batch in again.gen_batch()] == seen[3:]
-
-
-# When it is read as a whole
-
-
-def test_what_fits_is_read_as_a_whole_unless_told_otherwise(tmp_path, reads):
-    path = written(tmp_path)
-    Dataset(pq.ParquetFile(path), Two)
-    assert reads["calls"] == 10
-    reads.clear()
-    set_whole_limit(N * 16)
-    Dataset(pq.ParquetFile(path), Two)
-    assert reads["calls"] == 10
-    reads.clear()
-    set_whole_limit(N * 16 - 1)
-    dataset = Dataset(pq.ParquetFile(path), Two)
-    assert not reads
-    epoch(dataset, 10, "xy", shuffle="blocks", seed=1)
-    Dataset(ParquetTable(pq.ParquetFile(path), in_memory=True), Two)
-    assert len(reads) == 1 + 20
-
-
-def test_a_limit_cannot_be_negative():
-    with pytest.raises(ValueError, match="-1"):
-        set_whole_limit(-1)
-
-
-def test_the_limit_of_the_environment(tmp_path):
-    import subprocess
-    import sys
-
-    code = (
-        "import sys; from ironbatch import Dataset; import pyarrow.parquet as pq;"
-        "dataset = Dataset(pq.ParquetFile(sys.argv[1])); print(type(dataset.x).__name__)"
-    )
-    for nbytes, kind in ((0, "RowGroupColumn"), (1 << 30, "Dense")):
-        told = subprocess.run(
-            [sys.executable, "-c", code, str(written(tmp_path))],
-            env={**os.environ, "IRONBATCH_WHOLE_BYTES": str(nbytes)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert told.stdout.strip() == kind
-
-
-def test_filtered_datasets_are_read_as_a_whole(tmp_path):
-    path = written(tmp_path)
-    for given in (
-        pq.ParquetDataset(path, filters=[("x", ">=", 290)]),
-        pyarrow.dataset.dataset(path).filter(pyarrow.dataset.field("x") >= 290),
-    ):
-        dataset = Dataset(given)
-        assert len(dataset) == 10
-        assert dataset.next_batch(3).x.tolist() == [290, 291, 292]
-        with pytest.raises(TypeError, match="filtered"):
-            lazy(given)
-
-
-def test_other_formats_are_read_as_a_whole(tmp_path):
-    (tmp_path / "x.csv").write_text("x,y\n1,2\n3,4\n")
-    given = pyarrow.dataset.dataset(tmp_path / "x.csv", format="csv")
-    assert Dataset(given).next_batch(2).y.tolist() == [2, 4]
-    with pytest.raises(TypeError, match="not of Parquet files; leave out in_memory"):
-        lazy(given)
 
 
 # Threads, processes, stores

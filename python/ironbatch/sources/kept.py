@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from itertools import count
 
 from ironbatch.formats.table_cache import TableCache
+from ironbatch.sources.limits import bytes_of, bytes_of_environment
 
 __all__ = ["chunk_limit", "kept", "new_token", "set_chunk_limit"]
 
 _MANY = 1 << 20
 
+_set = bytes_of_environment("IRONBATCH_CHUNK_BYTES")
 #: Keys are tuples that begin with a token of the array or table.
-kept = TableCache(_MANY, int(os.environ.get("IRONBATCH_CHUNK_BYTES", 1 << 28)), least=2)
+kept = TableCache(_MANY, 1 << 28 if _set is None else _set, least=2)
 _tokens = count()
 
 
@@ -28,12 +29,12 @@ def set_chunk_limit(nbytes: int) -> None:
 
     Raises
     ------
+    TypeError
+        If it is no number.
     ValueError
-        If it is negative.
+        If it is negative, or no whole number.
     """
-    if nbytes < 0:
-        raise ValueError(f"a limit of chunks is a number of bytes, got {nbytes}")
-    kept.set_limit(nbytes)
+    kept.set_limit(bytes_of(nbytes, "the limit of chunks"))
 
 
 def chunk_limit() -> int:

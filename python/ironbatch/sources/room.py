@@ -5,16 +5,26 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ironbatch.sources.limits import bytes_of, bytes_of_environment
+
 __all__ = ["set_whole_limit", "whole_limit"]
 
-_limit: int | None = (
-    int(os.environ["IRONBATCH_WHOLE_BYTES"]) if "IRONBATCH_WHOLE_BYTES" in os.environ else None
-)
+_limit = bytes_of_environment("IRONBATCH_WHOLE_BYTES")
 
-# What a container may use and what it uses, by version of control groups; Linux only.
+# So little is read as a whole however little memory there seems to be.
+_LEAST = 64 << 20
+
+# What a container may use and what it uses, by version of control groups; Linux only. The latter
+# counts pages of files that are only kept for as long as nobody needs the memory: that number has
+# the given name among the statistics.
 _GROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    (
+        "/sys/fs/cgroup/memory",
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        "total_inactive_file",
+    ),
 )
 
 
@@ -27,26 +37,27 @@ def set_whole_limit(nbytes: int | None) -> None:
     ----------
     nbytes : int or None
         Bytes of the columns in use, as they lie in memory. None stands for half of the memory that
-        is available when they are asked for, which is the default unless the environment variable
-        ``IRONBATCH_WHOLE_BYTES`` says otherwise.
+        is available when they are asked for, and 64 MiB at least, which is the default unless the
+        environment variable ``IRONBATCH_WHOLE_BYTES`` says otherwise.
 
     Raises
     ------
+    TypeError
+        If it is no number.
     ValueError
-        If it is negative.
+        If it is negative, or no whole number.
     """
     global _limit
-    if nbytes is not None and nbytes < 0:
-        raise ValueError(f"a limit is a number of bytes, got {nbytes}")
-    _limit = nbytes
+    _limit = None if nbytes is None else bytes_of(nbytes, "the limit of what is read as a whole")
 
 
 def whole_limit() -> int | None:
     """Give the limit in bytes; None if nobody knows how much memory there is."""
     if _limit is not None:
         return _limit
-    found = [each for each in (_available(), *map(_left, *zip(*_GROUPS, strict=True))) if each]
-    return min(found) // 2 if found else None
+    found = [_available(), *(_left(*group) for group in _GROUPS)]
+    known = [each for each in found if each is not None]
+    return max(_LEAST, min(known) // 2) if known else None
 
 
 def _available() -> int | None:
@@ -63,9 +74,16 @@ def _available() -> int | None:
         return None
 
 
-def _left(most: str, used: str) -> int | None:
+def _left(folder: str, most: str, used: str, freed: str) -> int | None:
     """Give what a control group leaves."""
+    group = Path(folder)
     try:
-        return max(1, int(Path(most).read_text()) - int(Path(used).read_text()))
+        left = int((group / most).read_text()) - int((group / used).read_text())
     except (OSError, ValueError):  # not there, or "max"
         return None
+    try:
+        statistics = dict(map(str.split, (group / "memory.stat").read_text().splitlines()))
+        left += int(statistics.get(freed, 0))
+    except (OSError, ValueError):
+        pass
+    return max(0, left)

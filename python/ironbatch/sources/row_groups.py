@@ -244,9 +244,7 @@ class RowGroups:
                 return group.columns[name]
             missing = [name]
             if together:
-                since = self._groups_read - 2 * self._most_touched - 2
-                wanted = [each for each, last in list(self._asked.items()) if last >= since]
-                missing += [each for each in wanted if each not in {name, *group.columns}]
+                missing += [each for each in self._in_use() if each not in {name, *group.columns}]
             table = self._reader.read(number, missing)
             nbytes = 0
             for each in missing:
@@ -258,6 +256,11 @@ class RowGroups:
                 )
             kept.grow(key, nbytes)
             return group.columns[name]
+
+    def _in_use(self) -> list[str]:
+        """Give the columns that were asked for lately."""
+        since = self._groups_read - 2 * self._most_touched - 2
+        return [name for name, last in list(self._asked.items()) if last >= since]
 
     def _new_group(self) -> tuple[_Group, int]:
         self._groups_read += 1
@@ -317,7 +320,7 @@ class RowGroups:
         if len(touched) < 3:
             return True
         rows = int(np.diff(self.bounds.starts)[touched].sum())
-        nbytes = rows * sum(map(self.row_bytes, list(self._asked)))
+        nbytes = rows * sum(map(self.row_bytes, self._in_use()))
         if nbytes <= chunk_limit():
             self._most_touched = max(self._most_touched, len(touched))
             return True
