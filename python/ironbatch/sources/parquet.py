@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ironbatch import components
-from ironbatch.errors import FormatError
 from ironbatch.extras import need
 from ironbatch.sources.arrow import ArrowRows
 from ironbatch.sources.base import Rows, Source, Table, refuse_outside
@@ -25,7 +24,7 @@ from ironbatch.sources.parquet_files import reader_of, reading
 from ironbatch.sources.registry import package_of, register_source
 from ironbatch.sources.room import whole_limit
 from ironbatch.sources.row_groups import RowGroups
-from ironbatch.urls import is_url, naming, open_system
+from ironbatch.urls import is_url, open_system
 
 __all__ = ["ParquetTable"]
 
@@ -44,10 +43,12 @@ class _Opened:
         self.lock = threading.Lock()
         if self.groups is not None:
             self.length = len(self.groups)
-        elif hasattr(given, "count_rows"):
-            self.length = int(given.count_rows())
-        else:
-            self.length = int(given.read(columns=[]).num_rows)
+            return
+        with reading(self.name, "it cannot be read"):
+            if hasattr(given, "count_rows"):
+                self.length = int(given.count_rows())
+            else:
+                self.length = int(given.read(columns=[]).num_rows)
 
 
 # By the id of each object that is still there: some cannot be hashed.
@@ -79,12 +80,16 @@ class ParquetTable(Table):
         Otherwise each batch reads the row groups that its rows are in, and the memory is bounded
         by `set_chunk_limit`. By default they are read as a whole if they take no more than
         `set_whole_limit` says. The batches are the same.
+    storage_options : mapping, optional
+        For the file system of a URL: keys, end points, ...; what fsspec is configured with by
+        default. Worker processes have them too.
 
     Raises
     ------
     TypeError
         If `given` is something else, or `in_memory` is False for what has no row groups: a dataset
-        of files of another format, or a filtered one.
+        of files of another format, or a filtered one; or `storage_options` is no mapping, or given
+        for something else than a URL.
     OSError
         If a path is not there, or cannot be read; it names the path.
     FormatError
@@ -104,11 +109,18 @@ class ParquetTable(Table):
 
     portable = False
 
-    def __init__(self, given: Any, in_memory: bool | None = None) -> None:
+    def __init__(
+        self,
+        given: Any,
+        in_memory: bool | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        if storage_options is not None:
+            _check_options(given, storage_options)
         if not (in_memory is None or isinstance(in_memory, bool)):
             raise TypeError(f"in_memory is True, False or None, got {in_memory!r}")
         if isinstance(given, str | os.PathLike):
-            given = _open(os.fspath(given))
+            given = _open(os.fspath(given), storage_options)
         elif not _is_parquet(given):
             raise TypeError(
                 "a table of Parquet is a path, or a ParquetFile, ParquetDataset or Dataset of "
@@ -274,18 +286,26 @@ class RowGroupColumn(Rows):
         return self._groups.all(self._name, name)
 
 
-def _open(path: str | bytes) -> Any:
+def _check_options(given: Any, options: Any) -> None:
+    if not isinstance(options, Mapping):
+        raise TypeError(
+            f"storage_options is a mapping of options of a file system, got {options!r}"
+        )
+    if not is_url(given):
+        what = repr(given) if isinstance(given, str | os.PathLike) else type(given).__name__
+        raise TypeError(
+            f"storage_options are for the file system of a URL, and {what} is none; leave them out"
+        )
+
+
+def _open(path: str | bytes, storage_options: Mapping[str, Any] | None) -> Any:
     """Open a file or folder as a dataset of pyarrow."""
     need("pyarrow", extra="tables", what="a Parquet file")
     dataset = need("pyarrow.dataset", extra="tables", what="a Parquet file")
     text = os.fsdecode(path)
-    system, place = open_system(text) if is_url(text) else (None, text)
-    try:
+    with reading(text, "it is no Parquet file"):
+        system, place = open_system(text, storage_options) if is_url(text) else (None, text)
         return dataset.dataset(place, format="parquet", filesystem=system, partitioning="hive")
-    except OSError as error:
-        raise naming(error, text) from error
-    except ValueError as error:
-        raise FormatError(f"{text}: it is no Parquet file: {error}") from error
 
 
 def _is_parquet(data: Any) -> bool:

@@ -207,10 +207,12 @@ class DatasetReader(Reader):
         self.schema = schema
         first = str(fragments[0].path) if fragments else "a dataset without files"
         self.name = first if len(fragments) < 2 else f"{first} and {len(fragments) - 1} other files"
-        groups = _footers(fragments)
+        footers = _footers(fragments)
+        self._looks = [look for look, _ in footers]
+        groups = [found for _, found in footers]
         self._places = [(place, group.id) for place, found in enumerate(groups) for group in found]
         self.counts = [group.num_rows for found in groups for group in found]
-        self._looks = [_look_of(fragment) for fragment in fragments]
+        self._rows = [sum(group.num_rows for group in found) for found in groups]
         self._schemas: dict[int, Any] = {}
         self._keys: dict[int, dict[str, Any]] = {}
 
@@ -263,10 +265,7 @@ class DatasetReader(Reader):
             table = self._fragments[place].to_table(schema=self.schema, columns=list(names))
             # It may have changed while it was read.
             self._check(first)
-        rows = (
-            n for n, (where, _) in zip(self.counts, self._places, strict=True) if where == place
-        )
-        if len(table) != sum(rows):
+        if len(table) != self._rows[place]:
             raise self.changed(first, "its rows are not those that it had")
         return table
 
@@ -299,8 +298,9 @@ def reader_of(given: Any) -> Reader | None:
     else:
         fragments = list(given.fragments)
         # Its fragments do not tell of a filter, but what is read does.
-        if given.read(columns=[]).num_rows != sum(each.count_rows() for each in fragments):
-            return None
+        with reading(f"a {type(given).__name__} of pyarrow", "it cannot be read"):
+            if given.read(columns=[]).num_rows != sum(each.count_rows() for each in fragments):
+                return None
     # Asked of the class: the attribute itself reads the file.
     if not all(hasattr(type(fragment), "row_groups") for fragment in fragments):
         return None
@@ -338,17 +338,18 @@ def reading(where: str, failed: str) -> Iterator[None]:
         raise naming(error, where) from error
 
 
-def _footers(fragments: list[Any]) -> list[list[Any]]:
-    """Give the row groups of each file, many files at a time: a store may be far away."""
+def _footers(fragments: list[Any]) -> list[tuple[tuple[Any, ...], list[Any]]]:
+    """Give the look and row groups of each file, many at a time: a store may be far away."""
     if len(fragments) < 2:
         return [_footer(fragment) for fragment in fragments]
     with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
         return list(pool.map(_footer, fragments))
 
 
-def _footer(fragment: Any) -> list[Any]:
+def _footer(fragment: Any) -> tuple[tuple[Any, ...], list[Any]]:
     with reading(fragment.path, "the file cannot be read"):
-        return [group for group in fragment.row_groups if group.num_rows]
+        look = _look_of(fragment)  # before the footer, which may be another's already after it
+        return look, [group for group in fragment.row_groups if group.num_rows]
 
 
 def _look_of(fragment: Any) -> tuple[Any, ...]:
