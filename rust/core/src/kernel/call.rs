@@ -233,8 +233,10 @@ impl Kernel {
             Err(Error::Library(message))
         };
         let rank = view.rank as usize;
-        if view.kind != abi::DENSE || view.dtype != dtype as u32 || rank != shape.len() {
-            return refuse("a view of another dtype or number of axes than its output");
+        // Of another dtype than its input it would be no view, whatever lies there.
+        let is_alike = view.dtype == dtype as u32 && view.dtype == given.dtype;
+        if view.kind != abi::DENSE || !is_alike || rank != shape.len() {
+            return refuse("a view of another dtype or number of axes than its input and output");
         }
         if view.shape[..rank] != *shape {
             return refuse("a view of another shape than its output");

@@ -135,7 +135,7 @@ impl<U: Number> Target<'_, U> {
         self.turns
             && self.n_channels == 3
             && self.writer.is_some()
-            && InstructionSet::in_use() >= InstructionSet::Avx2
+            && InstructionSet::in_use() == InstructionSet::Avx2
     }
 
     /// Write what becomes of bytes of three channels from element `first` on, as planes.
@@ -150,7 +150,7 @@ impl<U: Number> Target<'_, U> {
     ) {
         let formulas: [F; 3] = std::array::from_fn(formula);
         let mut made = Aligned([U::from_f64(0.0); shuffling::GROUPS]);
-        shuffling::split_in_parts(source, |group, planes| {
+        let is_done = shuffling::split_in_parts(source, |group, planes| {
             for ((channel, plane), formula) in planes.into_iter().enumerate().zip(&formulas) {
                 let made = &mut made.0[..plane.len()];
                 map_slice(plane, made, |value| formula(f64::from(value)));
@@ -162,6 +162,12 @@ impl<U: Number> Target<'_, U> {
                 }
             }
         });
+        if !is_done {
+            self.turn(first / 3, source, |channel| {
+                let formula = &formulas[channel];
+                move |value: u8| formula(f64::from(value))
+            });
+        }
     }
 
     /// Write a function of each element, by its channel, from element `first` on.

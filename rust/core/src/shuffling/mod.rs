@@ -10,6 +10,7 @@ mod ssse3;
 use crate::instructions::InstructionSet;
 
 /// Groups in reverse, the bytes of each in their order.
+#[must_use]
 pub(crate) fn reverse(source: &[u8], target: &mut [u8]) -> bool {
     #[cfg(target_arch = "x86_64")]
     if InstructionSet::in_use() >= InstructionSet::Ssse3 {
@@ -22,6 +23,7 @@ pub(crate) fn reverse(source: &[u8], target: &mut [u8]) -> bool {
 }
 
 /// The first bytes of all groups, then the second ones, then the third ones.
+#[must_use]
 pub(crate) fn split(source: &[u8], target: &mut [u8]) -> bool {
     #[cfg(target_arch = "x86_64")]
     if InstructionSet::in_use() >= InstructionSet::Ssse3 {
@@ -42,6 +44,7 @@ pub(crate) struct Aligned<T>(pub T);
 
 /// Call `each` with the number of a group and the three planes of the groups from there on, for
 /// some groups after others.
+#[must_use]
 pub(crate) fn split_in_parts(source: &[u8], mut each: impl FnMut(usize, [&[u8]; 3])) -> bool {
     let mut parts = Aligned([0; 3 * GROUPS]);
     for (number, block) in source.chunks(3 * GROUPS).enumerate() {
@@ -58,6 +61,7 @@ pub(crate) fn split_in_parts(source: &[u8], mut each: impl FnMut(usize, [&[u8]; 
 }
 
 /// What [`split`] has split, together again.
+#[must_use]
 pub(crate) fn join(source: &[u8], target: &mut [u8]) -> bool {
     #[cfg(target_arch = "x86_64")]
     if InstructionSet::in_use() >= InstructionSet::Ssse3 {
