@@ -192,7 +192,6 @@ def test_the_same_bytes_however_it_runs(name):
 @pytest.mark.parametrize(
     ("kernel", "params", "message"),
     [
-        ("random_crop", {"size": []}, "size is empty"),
         ("random_crop", {"size": [0]}, "size has to be at least 1, not 0"),
         ("random_crop", {"size": [1], "channels": "none"}, "channels has to be"),
         ("salt", {"share": -0.1}, "share has to lie between 0 and 1, not -0.1"),
@@ -214,6 +213,7 @@ def test_bad_parameters_are_refused_at_once(kernel, params, message):
 @pytest.mark.parametrize(
     ("kernel", "params", "message"),
     [
+        ("random_crop", {"size": []}, "size is empty"),
         ("random_crop", {"size": [7, 1]}, r"size \(7, 1\) is larger than an item of shape"),
         ("salt", {"share": float("nan")}, "share has to lie between 0 and 1, not NaN"),
         ("salt", {"color": [1, 2]}, "color has 2 values for an item with 3 channels"),

@@ -473,6 +473,14 @@ def test_encoded_batches():
     assert again.images[3].shape == (20, 33, 3)
 
 
+@pytest.mark.parametrize("name", ["JPEG", "jpg", "Jpg"])
+def test_names_of_formats(name):
+    picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    assert kernels.encode_image(picture, format=name) == kernels.encode_image(
+        picture, format="jpeg"
+    )
+
+
 @pytest.mark.parametrize(
     ("x", "params", "message"),
     [

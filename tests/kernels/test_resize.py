@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ironbatch import Batch, Dataset, kernels
+from ironbatch import Batch, Dataset, P, kernels
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -187,18 +187,60 @@ def test_zoom():
     ("kernel", "params", "message"),
     [
         ("resize", {"size": [0, 5]}, "size has to be at least 1, not 0"),
-        ("resize", {"size": []}, "size is empty"),
         ("resize", {"size": [5], "interpolation": "cubic"}, "interpolation has to be 'nearest'"),
         ("resize", {"size": [5], "channels": "none"}, "channels has to be"),
         ("zoom", {"factor": [0.0]}, "factor has to be a number above 0, not 0"),
         ("zoom", {"factor": [-1.0]}, "factor has to be a number above 0, not -1"),
         ("zoom", {"factor": [float("nan")]}, "factor has to be a number above 0, not NaN"),
-        ("zoom", {"factor": []}, "factor is empty"),
     ],
 )
 def test_bad_parameters_are_refused_at_once(kernel, params, message):
     with pytest.raises(ValueError, match=message):
         getattr(kernels, kernel).bind(**params)
+
+
+@pytest.mark.parametrize(("kernel", "name"), [("resize", "size"), ("zoom", "factor")])
+def test_no_lengths_at_all(kernel, name):
+    with pytest.raises(ValueError, match=f"{name} is empty"):
+        getattr(kernels, kernel)(np.zeros((4, 4)), **{name: []})
+
+
+@pytest.mark.parametrize(
+    ("kernel", "params"),
+    [
+        ("resize", {"size": [(3, 4), (5, 2), (1, 9)]}),
+        ("zoom", {"factor": [(0.5, 1.0), (2.0, 0.25), (1.0, 3.0)]}),
+        ("crop", {"size": [(3, 4), (5, 2), (1, 7)]}),
+        ("crop", {"size": [(3, 4), (5, 2), (1, 5)], "origin": [(0, 1), (2, 3), (6, 0)]}),
+        ("center_crop", {"size": [(3, 4), (5, 2), (1, 7)]}),
+    ],
+)
+def test_lengths_of_each_item(kernel, params):
+    class Images(Batch):
+        components = ("images",)
+
+    kernel, x = getattr(kernels, kernel), np.random.default_rng(0).normal(size=(3, 8, 7, 2))
+    batch = Images(3)
+    batch.images = x
+    batch.apply_parallel(kernel.bind(**{k: P(v) for k, v in params.items()}), src="images")
+    for number, made in enumerate(batch.images):
+        alone = {name: values[number] for name, values in params.items()}
+        assert_array_equal(made, kernel(x[number], **alone))
+
+
+def test_an_impossible_length_of_an_item_names_it():
+    class Images(Batch):
+        components = ("images",)
+
+    batch = Images(["a", "b"])
+    batch.images = np.zeros((2, 8, 7))
+    for bound, message in (
+        (kernels.resize.bind(size=P([(1, 1), (0, 1)])), "size has to be at least 1, not 0"),
+        (kernels.crop.bind(size=P([(1, 1), (9, 1)])), "does not lie within"),
+        (kernels.zoom.bind(factor=P([(1.0, 1.0), (-1.0, 1.0)])), "factor has to be a number above"),
+    ):
+        with pytest.raises(ValueError, match=rf"item 'b'.*{message}"):
+            batch.apply_parallel(bound, src="images")
 
 
 def test_an_item_without_elements_is_named():

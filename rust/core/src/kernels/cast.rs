@@ -1,7 +1,7 @@
 //! `cast`: another element type.
 
 use super::{Number, map_elements, writable};
-use ironbatch_kernel::{Bool, Dtype, F16, Result, Spec, kernel};
+use ironbatch_kernel::{Bool, Dtype, Error, F16, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Conversion as NumPy's `astype` does it, and defined where that leaves it to the machine.
@@ -106,7 +106,13 @@ pub(crate) fn cast<T: Number + CastTo<U>, U: Number>(
 }
 
 fn check(plan: &cast::Plan) -> Result<()> {
-    if plan.dtype == Dtype::Bool { Ok(()) } else { writable(plan.dtype).map(|_| ()) }
+    if plan.dtype == Dtype::Bool || writable(plan.dtype).is_ok() {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "dtype has to be bool, uint8, int16, uint16, float16, float32 or float64, not {}",
+        plan.dtype
+    )))
 }
 
 fn infer(inputs: &[Spec], plan: &cast::Plan) -> Result<Vec<Spec>> {

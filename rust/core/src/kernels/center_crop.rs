@@ -1,6 +1,6 @@
 //! `center_crop`: the middle of an item.
 
-use super::geometry::{box_of, check_channels, check_numbers, resized, shape_text, sized_axes};
+use super::geometry::{box_of, check_channels, check_given, check_numbers, resized, shape_text, sized_axes};
 use super::moving::{Movable, give};
 use ironbatch_kernel::{Bool, Error, F16, Item, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
@@ -41,11 +41,12 @@ pub(crate) fn center_crop<T: Movable>(
 
 fn check(plan: &center_crop::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
-    check_numbers("size", &plan.size, 1)
+    check_given("size", &plan.size, 1)
 }
 
 fn infer(inputs: &[Spec], plan: &center_crop::Plan) -> Result<Vec<Spec>> {
     let shape = &inputs[0].shape;
+    check_numbers("size", &plan.size, 1)?;
     let axes = sized_axes(shape.len(), plan.size.len(), &plan.channels, "size")?;
     if axes.clone().zip(&plan.size).any(|(axis, &size)| shape[axis] >= 0 && size > shape[axis]) {
         return Err(Error::new(format!(

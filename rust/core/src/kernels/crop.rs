@@ -1,6 +1,6 @@
 //! `crop`: a box cut out of an item.
 
-use super::geometry::{box_of, check_channels, check_numbers, resized, shape_text, sized_axes};
+use super::geometry::{box_of, check_channels, check_given, check_numbers, resized, shape_text, sized_axes};
 use super::moving::{Movable, give};
 use ironbatch_kernel::{Bool, Error, F16, Item, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
@@ -45,22 +45,31 @@ pub(crate) fn crop<T: Movable>(
 
 fn check(plan: &crop::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
-    check_numbers("size", &plan.size, 1)?;
+    check_given("size", &plan.size, 1)?;
     if let Some(origin) = &plan.origin {
-        check_numbers("origin", origin, 0)?;
-        if origin.len() != plan.size.len() {
-            return Err(Error::new(format!(
-                "origin has {} numbers and size {}",
-                origin.len(),
-                plan.size.len()
-            )));
+        check_given("origin", origin, 0)?;
+        // Either may come per item.
+        if !plan.size.is_empty() && !origin.is_empty() {
+            check_lengths(origin, &plan.size)?;
         }
     }
     Ok(())
 }
 
+fn check_lengths(origin: &[i64], size: &[i64]) -> Result<()> {
+    if origin.len() == size.len() {
+        return Ok(());
+    }
+    Err(Error::new(format!("origin has {} numbers and size {}", origin.len(), size.len())))
+}
+
 fn infer(inputs: &[Spec], plan: &crop::Plan) -> Result<Vec<Spec>> {
     let shape = &inputs[0].shape;
+    check_numbers("size", &plan.size, 1)?;
+    if let Some(origin) = &plan.origin {
+        check_numbers("origin", origin, 0)?;
+        check_lengths(origin, &plan.size)?;
+    }
     let axes = sized_axes(shape.len(), plan.size.len(), &plan.channels, "size")?;
     for (number, axis) in axes.clone().enumerate() {
         let origin = plan.origin.as_ref().map_or(0, |origin| origin[number]);

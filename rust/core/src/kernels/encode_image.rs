@@ -14,7 +14,8 @@ use ndarray::ArrayViewD;
 /// x : array of uint8 or uint16
 ///     Rows and columns, maybe with 1 to 4 channels behind: grey, grey and opacity, RGB, RGB and opacity.
 ///     JPEG holds uint8, grey or RGB.
-/// format : 'png' or 'jpeg'
+/// format : 'png', 'jpeg' or 'jpg'
+///     In small letters or large ones.
 /// quality : int or None
 ///     From 1 to 100, for JPEG alone; None is 75. For all items, or one value for each.
 /// subsampling : '4:2:0', '4:2:2', '4:4:4' or None
@@ -66,12 +67,12 @@ pub(crate) fn encode_image<T: Samples>(
 }
 
 fn chosen(format: &str, quality: Option<i64>, subsampling: Option<&str>) -> Result<Format> {
-    match format {
+    match format.to_ascii_lowercase().as_str() {
         "png" if quality.is_some() || subsampling.is_some() => {
             Err(Error::new("a PNG loses nothing: quality and subsampling are for format='jpeg'"))
         }
         "png" => Ok(Format::Png),
-        "jpeg" => {
+        "jpeg" | "jpg" => {
             let quality = quality.unwrap_or(75);
             let known = u8::try_from(quality).ok().filter(|quality| (1..=100).contains(quality));
             let quality = known.ok_or_else(|| {
@@ -89,7 +90,7 @@ fn chosen(format: &str, quality: Option<i64>, subsampling: Option<&str>) -> Resu
             };
             Ok(Format::Jpeg(quality, subsampling))
         }
-        other => Err(Error::new(format!("format has to be 'png' or 'jpeg', not '{other}'"))),
+        _ => Err(Error::new(format!("format has to be 'png' or 'jpeg', not '{format}'"))),
     }
 }
 

@@ -54,6 +54,8 @@ fn number(axis: &Value, rank: usize) -> Result<usize> {
 fn unknown(axis: &Value) -> Error {
     let given = match axis {
         Value::Text(text) => format!("'{text}'"),
+        Value::Float(number) => number.to_string(),
+        Value::Ints(numbers) => format!("{numbers:?}"),
         other => format!("{other:?}"),
     };
     Error::new(format!("axis has to be 'horizontal', 'vertical' or an int, not {given}"))

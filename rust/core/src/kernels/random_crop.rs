@@ -1,6 +1,6 @@
 //! `random_crop`: a box cut out of an item, somewhere.
 
-use super::geometry::{box_of, check_channels, check_numbers, resized, shape_text, sized_axes};
+use super::geometry::{box_of, check_channels, check_given, check_numbers, resized, shape_text, sized_axes};
 use super::moving::{Movable, give};
 use ironbatch_kernel::{Bool, Error, F16, Item, ItemRng, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
@@ -47,11 +47,12 @@ pub(crate) fn random_crop<T: Movable>(
 
 fn check(plan: &random_crop::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
-    check_numbers("size", &plan.size, 1)
+    check_given("size", &plan.size, 1)
 }
 
 fn infer(inputs: &[Spec], plan: &random_crop::Plan) -> Result<Vec<Spec>> {
     let shape = &inputs[0].shape;
+    check_numbers("size", &plan.size, 1)?;
     let axes = sized_axes(shape.len(), plan.size.len(), &plan.channels, "size")?;
     for (axis, &size) in axes.clone().zip(&plan.size) {
         if size > shape[axis] {

@@ -1,7 +1,7 @@
 //! `resize`: an item with other lengths.
 
 use super::Number;
-use super::geometry::{check_channels, check_numbers, resized, sized_axes};
+use super::geometry::{check_channels, check_given, check_numbers, resized, sized_axes};
 use super::resampling::{FastResize, Interpolation, Method, Scratch, resample};
 use ironbatch_kernel::{F16, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
@@ -58,11 +58,12 @@ pub(crate) fn resize<T: Number + FastResize>(
 
 fn check(plan: &resize::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
-    check_numbers("size", &plan.size, 1)?;
+    check_given("size", &plan.size, 1)?;
     Interpolation::from_name(&plan.interpolation).map(|_| ())
 }
 
 fn infer(inputs: &[Spec], plan: &resize::Plan) -> Result<Vec<Spec>> {
+    check_numbers("size", &plan.size, 1)?;
     let axes = sized_axes(inputs[0].shape.len(), plan.size.len(), &plan.channels, "size")?;
     Ok(vec![resized(&inputs[0], axes, plan.size.iter().copied())])
 }

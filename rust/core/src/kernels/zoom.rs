@@ -48,17 +48,25 @@ pub(crate) fn zoom<T: Number + FastResize>(
 
 fn check(plan: &zoom::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
-    if plan.factor.is_empty() {
-        return Err(Error::new("factor is empty"));
-    }
-    if let Some(factor) = plan.factor.iter().find(|factor| !(**factor > 0.0 && factor.is_finite())) {
-        return Err(Error::new(format!("factor has to be a number above 0, not {factor}")));
-    }
+    check_factor(&plan.factor)?;
     Interpolation::from_name(&plan.interpolation).map(|_| ())
+}
+
+fn check_factor(factor: &[f64]) -> Result<()> {
+    match factor.iter().find(|factor| !(**factor > 0.0 && factor.is_finite())) {
+        Some(factor) => {
+            Err(Error::new(format!("factor has to be a number above 0, not {factor}")))
+        }
+        None => Ok(()),
+    }
 }
 
 fn infer(inputs: &[Spec], plan: &zoom::Plan) -> Result<Vec<Spec>> {
     let shape = &inputs[0].shape;
+    if plan.factor.is_empty() {
+        return Err(Error::new("factor is empty"));
+    }
+    check_factor(&plan.factor)?;
     let axes = sized_axes(shape.len(), plan.factor.len(), &plan.channels, "factor")?;
     let lengths: Vec<_> = axes
         .clone()

@@ -58,6 +58,14 @@ pub(crate) fn check_numbers(name: &str, numbers: &[i64], least: i64) -> Result<(
     }
 }
 
+/// The same before items are known: a list that comes per item is empty then.
+pub(crate) fn check_given(name: &str, numbers: &[i64], least: i64) -> Result<()> {
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    check_numbers(name, numbers, least)
+}
+
 /// The spec of an item after some of its axes got other lengths.
 pub(crate) fn resized(
     input: &Spec,
