@@ -35,7 +35,7 @@ EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
     "sklearn": ("SklearnModel", ("scikit-learn>=1.5", "skops>=0.11")),
     "torch": ("TorchModel, to_torch", ("torch>=2.4", "safetensors>=0.4.5")),
     "cluster": ("engine 'dask'", ("dask>=2025.1", "distributed>=2025.1")),
-    "ray": ("engine 'ray'", ("ray>=2.40",)),
+    "ray": ("engine 'ray'", ("ray>=2.50",)),
     "demo": ("python -m ironbatch demo", ("scikit-learn>=1.5", "tqdm>=4.66")),
 }
 """What each extra is for, and what it installs."""

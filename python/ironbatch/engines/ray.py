@@ -105,7 +105,9 @@ class _RaySession:
     ) -> None:
         self._ray = ray
         self._plan = ray.put(plan)
-        self._class = ray.remote(_Actor).options(max_restarts=0, **options)
+        # Ranges do not depend on each other: one that was cancelled or lost holds none back.
+        always = {"max_restarts": 0, "allow_out_of_order_execution": True}
+        self._class = ray.remote(_Actor).options(**always, **options)
         self._options = options
         self.workers = n_workers
         self._hands: list[_Hand] = []
