@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -42,21 +41,6 @@ def written(tmp_path):
     columns = {"x": np.arange(N), "y": np.arange(N) * 0.5, "z": np.arange(N) % 7}
     pq.write_table(pa.table(columns), path, row_group_size=SIZE)
     return path
-
-
-@pytest.fixture
-def reads(monkeypatch):
-    """Count what is read of an open file: pairs of row group and column."""
-    counted = Counter()
-    original = pq.ParquetFile.read_row_group
-
-    def read_row_group(self, number, columns=None, **kwargs):
-        counted.update((number, name) for name in columns)
-        counted["calls"] += 1
-        return original(self, number, columns=columns, **kwargs)
-
-    monkeypatch.setattr(pq.ParquetFile, "read_row_group", read_row_group)
-    return counted
 
 
 def test_what_fits_is_read_as_a_whole_unless_told_otherwise(tmp_path, reads):

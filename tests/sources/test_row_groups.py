@@ -11,7 +11,6 @@ import threading
 import time
 import warnings
 import weakref
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import fsspec
@@ -203,21 +202,6 @@ def test_writes_stay_in_the_batch(tmp_path):
 
 
 # How much is read
-
-
-@pytest.fixture
-def reads(monkeypatch):
-    """Count what is read of an open file: pairs of row group and column."""
-    counted = Counter()
-    original = pq.ParquetFile.read_row_group
-
-    def read_row_group(self, number, columns=None, **kwargs):
-        counted.update((number, name) for name in columns)
-        counted["calls"] += 1
-        return original(self, number, columns=columns, **kwargs)
-
-    monkeypatch.setattr(pq.ParquetFile, "read_row_group", read_row_group)
-    return counted
 
 
 def epoch(dataset, size, names, **options):
