@@ -47,7 +47,7 @@ def matches(glob: str, dirs: bool, options: Mapping[str, Any] | None = None) -> 
     system, path = open_system(glob, options)
     wanted = "directory" if dirs else "file"
     try:
-        _pattern(path)
+        pattern = _pattern(path)
     except ValueError as error:
         raise ValueError(
             f"the glob {glob!r} has ** within a name, and it stands for whole directories; put it "
@@ -56,7 +56,11 @@ def matches(glob: str, dirs: bool, options: Mapping[str, Any] | None = None) -> 
     try:
         system.invalidate_cache()
         # A store of objects may have a file and a directory of the same name.
-        found = {name for name, about in _found(system, path, dirs) if about.get("type") == wanted}
+        found = {
+            name
+            for name, about in _found(system, path, pattern, dirs)
+            if about.get("type") == wanted
+        }
     except FileNotFoundError:
         return []
     except Exception as error:
@@ -64,7 +68,9 @@ def matches(glob: str, dirs: bool, options: Mapping[str, Any] | None = None) -> 
     return [str(system.unstrip_protocol(name)) for name in sorted(found)]
 
 
-def _found(system: Any, path: str, dirs: bool) -> Iterable[tuple[str, Any]]:
+def _found(
+    system: Any, path: str, pattern: re.Pattern[str], dirs: bool
+) -> Iterable[tuple[str, Any]]:
     """Give what a glob stands for: all files, or all directories, and some of the others."""
     magic = _MAGIC.search(path)
     if magic is None:
@@ -80,12 +86,14 @@ def _found(system: Any, path: str, dirs: bool) -> Iterable[tuple[str, Any]]:
             return list(found.items())
         # A directory that was found may hide the file of its name.
         if found and deep:
-            pattern = _pattern(path)
             below = system.find(root, detail=True).items()
             return [(name, about) for name, about in below if pattern.match(name)]
     if not deep:
         return _matching(system, root, parts)
-    return chain(_top(system, root, path) if dirs else (), _below(system, root, path))
+    # As fsspec has it, two stars at the end stand for directories of any depth.
+    ends_deep = path.endswith("**")
+    top = _top(system, root, pattern) if dirs and ends_deep else ()
+    return chain(top, _below(system, root, pattern, ends_deep))
 
 
 def _lists_by_itself(system: Any) -> bool:
@@ -103,22 +111,22 @@ def _lists_by_itself(system: Any) -> bool:
     return kind.find is not AbstractFileSystem.find
 
 
-def _top(system: Any, folder: str, glob: str) -> Iterator[tuple[str, Any]]:
+def _top(system: Any, folder: str, pattern: re.Pattern[str]) -> Iterator[tuple[str, Any]]:
     """Give the directory that a glob starts from, if it stands for that too, as ``d/**`` does."""
-    if folder.strip("/") and glob.endswith("**") and _pattern(glob).match(folder + "/"):
+    if folder.strip("/") and pattern.match(folder + "/"):
         with suppress(FileNotFoundError):
             yield folder, system.info(folder)
 
 
-def _below(system: Any, folder: str, glob: str) -> Iterator[tuple[str, Any]]:
+def _below(
+    system: Any, folder: str, pattern: re.Pattern[str], ends_deep: bool
+) -> Iterator[tuple[str, Any]]:
     """Give what matches a glob with ``**``, from all that is below a directory."""
-    pattern = _pattern(glob)
     for name, about in _listed(system, folder):
-        # As fsspec has it, two stars at the end stand for directories of any depth.
-        if pattern.match(name + "/" if glob.endswith("**") and _is_dir(about) else name):
+        if pattern.match(name + "/" if ends_deep and _is_dir(about) else name):
             yield name, about
         if _is_dir(about):
-            yield from _below(system, name, glob)
+            yield from _below(system, name, pattern, ends_deep)
 
 
 def _matching(system: Any, folder: str, parts: list[str]) -> Iterator[tuple[str, Any]]:
