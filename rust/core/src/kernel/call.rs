@@ -2,6 +2,7 @@
 
 use super::definition::Kernel;
 use super::host::HOST;
+use super::memory::extent;
 use super::plan::{MessageBuffer, Plan};
 use super::run::Prepared;
 use crate::Error;
@@ -104,7 +105,7 @@ impl<'p> Caller<'p> {
 
 impl Plan {
     /// A call of a range without operands.
-    fn raw_call(&self, range: Range<usize>, cancel: &CancelFlag) -> RunCall {
+    pub(super) fn raw_call(&self, range: Range<usize>, cancel: &CancelFlag) -> RunCall {
         RunCall {
             struct_size: size_of::<RunCall>(),
             plan: self.raw,
@@ -245,13 +246,20 @@ impl Kernel {
         if shape.contains(&0) {
             return Ok(());
         }
-        let is_within = match (extent(view, size), extent(given, size)) {
+        let extent = |operand: &Operand| {
+            let rank = operand.rank as usize;
+            let lengths = operand.shape[..rank].iter().map(|&length| length as usize);
+            let axes = lengths.zip(operand.strides[..rank].iter().copied());
+            extent(operand.data.addr(), size, axes)
+        };
+        let is_within = match (extent(view), extent(given)) {
             (Some(inner), Some(outer)) => {
-                let steps = view.strides[..rank].iter();
-                inner.start >= outer.start
-                    && inner.end <= outer.end
-                    && (inner.start - outer.start).is_multiple_of(size)
-                    && steps.into_iter().all(|stride| stride % size as isize == 0)
+                inner.0 >= outer.0
+                    && inner.1 <= outer.1
+                    && (inner.0 - outer.0).is_multiple_of(size)
+                    && view.strides[..rank]
+                        .iter()
+                        .all(|stride| stride % size as isize == 0)
             }
             _ => false,
         };
@@ -260,21 +268,6 @@ impl Kernel {
         }
         refuse("a view of what is not its input")
     }
-}
-
-/// Addresses from the first byte of an item's elements to the last; None if they are impossible.
-fn extent(operand: &Operand, size: usize) -> Option<Range<usize>> {
-    let (mut low, mut high) = (operand.data.addr(), operand.data.addr() + size);
-    let rank = operand.rank as usize;
-    for (&length, &stride) in operand.shape[..rank].iter().zip(&operand.strides) {
-        let reach = stride.checked_mul(length as isize - 1)?;
-        if reach < 0 {
-            low = low.checked_add_signed(reach)?;
-        } else {
-            high = high.checked_add_signed(reach)?;
-        }
-    }
-    Some(low..high)
 }
 
 /// Pointers to operands, on the stack for as many as kernels usually have.

@@ -243,20 +243,11 @@ impl Plan {
     ) -> std::result::Result<(), ItemError> {
         let mut buffer = MessageBuffer::new();
         let call = RunCall {
-            struct_size: size_of::<RunCall>(),
-            plan: self.raw,
-            state: ptr::null_mut(),
-            start,
-            end,
             inputs: pointers.inputs.as_ptr(),
-            outputs: ptr::null(),
             params: pointers.params.as_ptr(),
-            cancel: cancel.as_atomic().as_ptr().cast(),
             random: pointers.random,
             message: buffer.pass(),
-            host: &raw const super::host::HOST,
-            growing: ptr::null(),
-            view: ptr::null_mut(),
+            ..self.raw_call(start..end, cancel)
         };
         let code = match self.kernel.info.infer_items {
             // SAFETY: the inputs were checked; there is room for a shape of each item and output.

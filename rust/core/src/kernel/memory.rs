@@ -167,21 +167,13 @@ impl<'a> Memory<'a> {
 
     /// Lowest address and one behind the highest, of the first `n_items`; None if that overflows.
     fn extent(&self, n_items: usize) -> Option<(usize, usize)> {
-        let (mut low, mut high) = (self.data.addr(), self.data.addr());
+        let (data, size) = (self.data.addr(), self.dtype.size());
         if let Some(layout) = self.ragged {
             let (start, end) = layout.span();
-            let at = |place: usize| low.checked_add(place.checked_mul(self.dtype.size())?);
+            let at = |place: usize| data.checked_add(place.checked_mul(size)?);
             return Some((at(start)?, at(end)?));
         }
-        for (length, stride) in self.axes(n_items) {
-            let span = stride.unsigned_abs().checked_mul(length.checked_sub(1)?)?;
-            if stride < 0 {
-                low = low.checked_sub(span)?;
-            } else {
-                high = high.checked_add(span)?;
-            }
-        }
-        Some((low, high.checked_add(self.dtype.size())?))
+        extent(data, size, self.axes(n_items))
     }
 
     /// Extent of item 0; None if it is empty.
@@ -287,4 +279,23 @@ impl<'a> Memory<'a> {
                 .map_or(ptr::null(), |layout| layout.shapes().as_ptr()),
         }
     }
+}
+
+/// Lowest address and one behind the highest, of elements of a size along axes of lengths and
+/// strides that begin at `data`; None if that overflows, or an axis has no length.
+pub(super) fn extent(
+    data: usize,
+    size: usize,
+    axes: impl Iterator<Item = (usize, isize)>,
+) -> Option<(usize, usize)> {
+    let (mut low, mut high) = (data, data);
+    for (length, stride) in axes {
+        let span = stride.unsigned_abs().checked_mul(length.checked_sub(1)?)?;
+        if stride < 0 {
+            low = low.checked_sub(span)?;
+        } else {
+            high = high.checked_add(span)?;
+        }
+    }
+    Some((low, high.checked_add(size)?))
 }

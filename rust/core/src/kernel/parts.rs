@@ -9,8 +9,8 @@ use super::scratch::{dense, is_contiguous, spec_of};
 use crate::Error;
 use crate::executor::ItemError;
 use crate::strided::Reader;
-use ironbatch_kernel::PastCaches;
 use ironbatch_kernel::abi::{self, Operand};
+use ironbatch_kernel::{Dtype, PastCaches};
 use std::ops::Range;
 
 /// Bytes of the larger side of a part: few enough to stay near the processor, and so many that
@@ -44,17 +44,11 @@ impl Worker<'_> {
         let mut reader = (!is_contiguous(before, size_before))
             .then(|| unsafe { Reader::of_operand(before, size_before) });
         let writer = (after.hints & abi::PAST_CACHES != 0).then(PastCaches::new);
-        for (place, &number) in numbers.iter().enumerate() {
-            let dtype = match place {
-                0 => None,
-                _ => Some(dtype_of(numbers[place - 1])),
-            };
-            let mut input = dense(even, dtype.unwrap_or(ironbatch_kernel::Dtype::U8), &[0]);
-            if dtype.is_none() {
-                (input.dtype, input.strides[0]) = (before.dtype, size_before as isize);
-            }
-            self.calls[number].set_input(0, &input);
-            self.calls[number].set_output(&dense(odd, dtype_of(number), &[0]));
+        let mut dtype = Dtype::from_code(before.dtype).unwrap_or(Dtype::U8);
+        for &number in numbers {
+            self.calls[number].set_input(0, &dense(even, dtype, &[0]));
+            dtype = dtype_of(number);
+            self.calls[number].set_output(&dense(odd, dtype, &[0]));
         }
         let mut start = 0;
         while start < count {
