@@ -81,9 +81,9 @@ def test_apply_parallel_takes_parameters_of_an_unbound_kernel(batch):
     assert (batch.images.min(), batch.images.max()) == (5, 20)
 
 
-def test_parameters_of_a_bound_kernel_are_not_given_twice(batch):
-    with pytest.raises(TypeError, match="is bound already"):
-        batch.apply_parallel(kernels.clip.bind(low=1), src="images", low=5)
+def test_apply_parallel_adds_parameters_to_a_bound_kernel(batch):
+    batch.apply_parallel(kernels.clip.bind(low=1, high=30), src="images", low=5, high=20)
+    assert (batch.images.min(), batch.images.max()) == (5, 20)
 
 
 def test_a_new_component_is_added(batch):

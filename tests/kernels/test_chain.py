@@ -45,6 +45,27 @@ def test_the_same_bytes_as_one_after_another(length):
     assert_array_equal(made, expected)
 
 
+def test_a_chain_takes_no_parameters():
+    both = kernels.chain(kernels.flip, kernels.clip.bind(high=3), kernels.clip)
+    assert both.bind() is both
+    where = (
+        r"a chain takes no parameters, got low: .* as in chain\(flip, clip.bind\(low=...\), clip\)"
+    )
+    batch = Images(2)
+    batch.images = images(2)
+    for call in (
+        lambda: both.bind(low=1),
+        lambda: both(np.zeros(3), low=1),
+        lambda: batch.apply_parallel(both, src="images", low=1),
+    ):
+        with pytest.raises(TypeError, match=where):
+            call()
+    with pytest.raises(TypeError, match="got 3 without a name"):
+        both.bind(3)
+    with pytest.raises(TypeError, match=r"got scale: .* as in chain\(flip, clip, clip\)"):
+        both.bind(scale=3)
+
+
 def test_items_of_differing_shapes():
     items = [np.arange(k % 7 * 3, dtype=np.float32).reshape(-1, 3) for k in range(80)]
     component = Ragged.from_items(items)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from ironbatch import Batch, kernels
+from ironbatch import Batch, P, kernels
 from ironbatch.components import Ragged
 
 
@@ -60,7 +60,46 @@ def test_signature_and_docstring():
     assert inspect.signature(kernels.standardize).parameters["scale"].default == 1.0
     assert inspect.signature(kernels.cast).parameters["dtype"].default is inspect.Parameter.empty
     assert kernels.clip.__doc__.startswith("Keep elements within")
-    assert list(inspect.signature(kernels.clip.bind(low=1)).parameters) == ["x"]
+    bound = inspect.signature(kernels.clip.bind(low=1))
+    assert list(bound.parameters) == ["x", "low", "high"]
+    assert bound.parameters["low"].default == 1
+    assert bound.parameters["high"].default is None
+
+
+def test_a_bound_kernel_is_bound_further():
+    x = np.float32([1, 5, 9])
+    bound = kernels.clip.bind(low=2, high=6)
+    assert_array_equal(bound.bind(high=4)(x), [2, 4, 4])
+    assert_array_equal(bound(x), [2, 5, 6])
+    assert bound.bind(high=4).params == {"low": 2, "high": 4}
+    assert_array_equal(kernels.clip.bind(low=2).bind(high=6)(x), bound(x))
+    with pytest.raises(TypeError, match=r"clip: has no parameter hi; .*clip\(x, \*, low"):
+        bound.bind(hi=3)
+    with pytest.raises(TypeError, match="bind takes parameters by name, got 4 without one"):
+        bound.bind(4)
+
+
+def test_a_call_of_a_bound_kernel_takes_further_parameters():
+    x = np.uint8([1, 2, 3])
+    bound = kernels.scale_shift.bind(scale=3)
+    assert_array_equal(bound(x, shift=1), [4, 7, 10])
+    assert_array_equal(bound(x, scale=2), bound.bind(scale=2)(x))
+    assert_array_equal(bound(x), [3, 6, 9])
+    with pytest.raises(TypeError, match=r"has no parameter size; its signature is scale_shift\(x"):
+        bound(x, size=2)
+    noisy = kernels.additive_noise.bind(std=1.0)
+    assert_array_equal(
+        noisy(np.zeros(4), std=2.0, rng=1), kernels.additive_noise(np.zeros(4), std=2.0, rng=1)
+    )
+
+
+def test_parameters_that_are_added_may_be_values_per_item():
+    batch = Batch(3)
+    batch.add_components("images", np.ones((3, 2)))
+    bound = kernels.scale_shift.bind(shift=1).bind(scale=P([1, 2, 3]))
+    batch.apply_parallel(bound, src="images")
+    assert_array_equal(batch.images, [[2, 2], [3, 3], [4, 4]])
+    assert_array_equal(bound.bind(scale=2)(np.ones(2)), [3, 3])
 
 
 def test_repr():

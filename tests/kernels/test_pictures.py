@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 
 from ironbatch import ActionError, Batch, Dataset, P, kernels
 from ironbatch.components import Bytes, Ragged, as_objects
-from ironbatch.kernels.bound import KernelFailure
+from ironbatch.kernels.failure import KernelFailure
 
 image = pytest.importorskip("PIL.Image")
 

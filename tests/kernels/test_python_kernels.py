@@ -26,7 +26,9 @@ def test_it_looks_like_a_kernel():
     assert not despike.draws
     bound = despike.bind(threshold=2.0)
     assert repr(bound) == f"<kernel {__name__}.despike bound to threshold=2.0>"
-    assert str(inspect.signature(bound)) == "(x, /)"
+    assert str(inspect.signature(bound)) == "(x, /, *, threshold: 'float' = 2.0)"
+    assert bound.bind(threshold=1.0).params == {"threshold": 1.0}
+    assert type(bound.bind()) is type(bound)
     assert bound.n_outputs == 1
     assert "despike" in despike._repr_html_()
     assert "threshold" in bound._repr_html_()

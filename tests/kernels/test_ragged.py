@@ -6,7 +6,7 @@ from numpy.testing import assert_array_equal
 
 from ironbatch import ActionError, Batch, P, kernels
 from ironbatch.components import Bytes, Ragged
-from ironbatch.kernels.bound import KernelFailure
+from ironbatch.kernels.failure import KernelFailure
 
 # The first test waits for cargo.
 pytestmark = pytest.mark.timeout(900)

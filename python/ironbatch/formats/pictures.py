@@ -71,7 +71,7 @@ def decode_files(
     OSError
         If the file of a URL cannot be fetched.
     """
-    from ironbatch.kernels.bound import KernelFailure
+    from ironbatch.kernels.failure import KernelFailure
 
     if mode not in _MODES or not paths:
         return None

@@ -20,6 +20,7 @@ from ironbatch.kernels.columns import (
     lay_out,
     usable,
 )
+from ironbatch.kernels.failure import KernelFailure
 from ironbatch.kernels.kernel import Kernel
 from ironbatch.kernels.parameters import (
     check_names,
@@ -34,30 +35,10 @@ if TYPE_CHECKING:
     from ironbatch._core import NativePlan
     from ironbatch.components import Component
 
-__all__ = ["BoundKernel", "KernelFailure"]
+__all__ = ["BoundKernel"]
 
 # Shapes that vary without end must not fill the memory.
 _MOST_SPECS = 256
-
-
-class KernelFailure(Exception):  # noqa: N818 - carries a failure, is not one that users see
-    """A kernel has failed on an item; whoever knows the batch turns it into an `ActionError`.
-
-    Attributes
-    ----------
-    position : int
-        Position of the lowest failing item.
-    error : Exception
-        What happened to it.
-    """
-
-    def __init__(self, position: int, error: Exception) -> None:
-        super().__init__(position, error)
-        self.position = position
-        self.error = error
-
-    def __str__(self) -> str:
-        return f"item at position {self.position}: {self.error}"
 
 
 class BoundKernel:
@@ -81,6 +62,8 @@ class BoundKernel:
     <kernel ironbatch.kernels.scale_shift bound to scale=1.5>
     >>> brighter(np.uint8([10, 100, 200]))
     array([ 15, 150, 255], dtype=uint8)
+    >>> brighter.bind(shift=1)
+    <kernel ironbatch.kernels.scale_shift bound to scale=1.5, shift=1>
     """
 
     runs_natively = True
@@ -128,8 +111,33 @@ class BoundKernel:
 
         parameters = inspect.signature(self.kernel).parameters.values()
         return inspect.Signature(
-            [one for one in parameters if one.kind is inspect.Parameter.POSITIONAL_ONLY]
+            [
+                one.replace(default=self.params[one.name]) if one.name in self.params else one
+                for one in parameters
+            ]
         )
+
+    def bind(self, *unnamed: Any, **params: Any) -> BoundKernel:
+        """Fix further parameters, or other values of those that are fixed.
+
+        Parameters
+        ----------
+        *unnamed
+            Nothing: parameters are given by name.
+        **params
+            Parameters of the kernel, as `Kernel.bind` takes them.
+
+        Returns
+        -------
+        BoundKernel
+            A new one, with all other parameters as they are here.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `Kernel.bind` does.
+        """
+        return self.kernel.bind(*unnamed, **{**self.params, **params})
 
     @property
     def draws(self) -> bool:
@@ -189,7 +197,7 @@ class BoundKernel:
         values = {name: evaluate(value, batch, scope) for name, value in self.params.items()}
         return type(self)(self.kernel, values)
 
-    def __call__(self, *inputs: ArrayLike, rng: Any = None) -> Any:
+    def __call__(self, *inputs: ArrayLike, rng: Any = None, **params: Any) -> Any:
         """Run once, on one item.
 
         Parameters
@@ -200,6 +208,8 @@ class BoundKernel:
             For kernels that draw: what to draw from. A generator over `numpy.random.Philox` gives
             the kernel the very words that it would give next, and moves on by 2**32 blocks;
             anything else seeds a stream. Fresh numbers by default.
+        **params
+            Parameters for this call, which `bind` adds to those that are fixed.
 
         Returns
         -------
@@ -210,12 +220,15 @@ class BoundKernel:
         ------
         TypeError
             For inputs of a dtype or rank that the kernel does not take, for `rng` if the kernel
-            draws nothing, or if a parameter is an expression, which takes a batch.
+            draws nothing, for parameters that it does not take, or if one is an expression, which
+            takes a batch.
         ValueError
             For values that the kernel refuses.
         RuntimeError
             If the kernel panics.
         """
+        if params:
+            return self.bind(**params)(*inputs, rng=rng)
         self.check_call(rng)
         random = streams_of(rng, 1) if self.draws else None
         arrays = [as_input(value) for value in inputs]

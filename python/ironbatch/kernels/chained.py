@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ironbatch._core import kernel_chain_result, run_kernel_chain
-from ironbatch.kernels.bound import BoundKernel, KernelFailure
+from ironbatch.kernels.bound import BoundKernel
 from ironbatch.kernels.columns import allocate, as_columns, as_components, error_of
+from ironbatch.kernels.failure import KernelFailure
 from ironbatch.kernels.kernel import Kernel
 from ironbatch.kernels.raised import raising
 from ironbatch.kernels.streams import Streams, streams_of_places
@@ -68,11 +69,48 @@ class KernelChain:
     def __reduce__(self) -> tuple[Any, ...]:
         return KernelChain, (self.kernels,)
 
-    def __call__(self, *inputs: ArrayLike, rng: Any = None) -> Any:
+    def bind(self, *unnamed: Any, **params: Any) -> KernelChain:
+        """Refuse parameters: those of a chain are fixed in its kernels, before they are joined.
+
+        Several kernels of a chain may have parameters of one name.
+
+        Returns
+        -------
+        KernelChain
+            Itself, if there are none.
+
+        Raises
+        ------
+        TypeError
+            For any parameter; the message says where it goes.
+        """
+        if unnamed or params:
+            name = next(iter(params), None)
+            raise TypeError(
+                f"a chain takes no parameters, got {unnamed[0]!r} without a name"
+                if name is None
+                else f"a chain takes no parameters, got {name}: bind it to one of its kernels "
+                f"before they are joined, as in {self._with(name)}"
+            )
+        return self
+
+    def _with(self, name: str) -> str:
+        """Write the chain with a parameter at the first kernel that has it."""
+        links = [kernel.__name__ for kernel in self.kernels]
+        for number, kernel in enumerate(self.kernels):
+            if name in (param[0] for param in kernel.kernel.native.params):
+                links[number] += f".bind({name}=...)"
+                break
+        return f"chain({', '.join(links)})"
+
+    def __call__(self, *inputs: ArrayLike, rng: Any = None, **params: Any) -> Any:
         """Run once, on one item; see `BoundKernel.__call__`.
 
-        Kernels that draw take their numbers from `rng` one after another.
+        Kernels that draw take their numbers from `rng` one after another. Parameters are refused,
+        see `bind`.
         """
+        if params:
+            self.bind(**params)
         if isinstance(rng, int | np.integer | np.random.SeedSequence):
             rng = np.random.Generator(np.random.Philox(rng))
         made: Any = inputs

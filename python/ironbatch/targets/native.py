@@ -57,30 +57,26 @@ def bound_kernel(func: Any, params: Mapping[str, Any], what: str = "target 'nati
     func : Kernel, BoundKernel or object
         What was given as the function of one item.
     params : mapping
-        Parameters for a kernel that is not bound yet.
+        Parameters that are bound to it, beside those that it has.
     what : str
         What needs a kernel, for the message.
 
     Raises
     ------
     TypeError
-        If `func` is no kernel, or already bound and there are parameters.
+        If `func` is no kernel, or a chain and there are parameters.
     """
     from ironbatch.kernels import BoundKernel, Kernel, KernelChain
 
     if isinstance(func, Drawing):
         func = func.kernel
     func = as_kernel(func)
-    if isinstance(func, Kernel):
-        return func.bind(**params)
-    if not isinstance(func, BoundKernel | KernelChain):
+    if not isinstance(func, Kernel | BoundKernel | KernelChain):
         raise TypeError(
             f"{what} runs kernels, such as ironbatch.kernels.clip.bind(low=0), and not {func!r}; "
             "a Python function runs on target 'threads', 'mpc' or 'for'"
         )
-    if params:
-        raise TypeError(f"{func!r} is bound already; bind {', '.join(params)} together with it")
-    return func
+    return func.bind(**params) if params or isinstance(func, Kernel) else func
 
 
 def run_kernel(
@@ -104,7 +100,7 @@ def run_kernel(
     results : list or None
         If an item failed, its exception in its place and None in all others.
     """
-    from ironbatch.kernels.bound import KernelFailure
+    from ironbatch.kernels.failure import KernelFailure
 
     try:
         return kernel.run_batch(*components, **options), None

@@ -282,7 +282,7 @@ def test_runs_within_runs(dataset, target):
 def test_a_killed_worker_is_replaced(dataset, tmp_path):
     flag = tmp_path / "flag"
     pipeline = dataset.p.die_once(str(flag))
-    # Of two threads the other may be at any batch before the one that kills: it is named if it is first.
+    # Of two threads the other may be at any batch before the one that kills: the first is named.
     for threads, item in ((1, "2"), (2, "[012]")):
         kwargs = {"prefetch": 4, "target": "mpc", "n_workers": 1, "n_threads": threads}
         with pytest.raises(ironbatch.errors.WorkerDiedError, match=f"begins with item {item}"):

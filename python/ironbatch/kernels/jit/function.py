@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ironbatch.actions.arguments import has_item_values
 from ironbatch.extras import need
-from ironbatch.kernels.bound import BoundKernel, KernelFailure
+from ironbatch.kernels.bound import BoundKernel
 from ironbatch.kernels.columns import as_columns, usable
+from ironbatch.kernels.failure import KernelFailure
 from ironbatch.kernels.jit.compiling import ArrayKind, Compiler, Options, ParamKind, need_numba
 from ironbatch.kernels.jit.declaration import declare
 from ironbatch.kernels.kernel import Kernel, find
@@ -210,8 +211,10 @@ class BoundFunction(BoundKernel):
             self._typed[kinds] = found
         return found
 
-    def __call__(self, *inputs: ArrayLike, rng: Any = None) -> Any:
+    def __call__(self, *inputs: ArrayLike, rng: Any = None, **params: Any) -> Any:
         """Run once, on one item; see `BoundKernel.__call__`."""
+        if params:
+            return self.bind(**params)(*inputs, rng=rng)
         self.check_call(rng)
         arrays = [usable(np.asarray(value)) for value in inputs]
         kinds = tuple(
