@@ -350,8 +350,13 @@ class Pipeline(DataLoaders, ModelSteps, Adding[BatchT]):
 
         return as_html(type(self).__name__, explained(self))
 
-    def explain(self) -> str:
+    def explain(self, *, fuse: bool = True) -> str:
         """Say in words what a run does with each batch; nothing is computed and nothing runs.
+
+        Parameters
+        ----------
+        fuse : bool
+            As for `gen_batch`: with False no steps are carried out in one pass over the items.
 
         Returns
         -------
@@ -359,6 +364,11 @@ class Pipeline(DataLoaders, ModelSteps, Adding[BatchT]):
             For each step: its number, how it was written, what it is, which arguments hold
             expressions, whether batches take turns, whether prefetch in processes carries it out
             in a worker, and which native steps can be done in one pass over the items.
+
+        Raises
+        ------
+        TypeError
+            If `fuse` is no bool.
 
         Examples
         --------
@@ -373,8 +383,9 @@ class Pipeline(DataLoaders, ModelSteps, Adding[BatchT]):
                (in the order of the batches; with target='mpc' at home)
         """
         from ironbatch.pipeline.chain.explain import Explained, as_text, explained
+        from ironbatch.pipeline.plan.fusion import checked_fuse
 
-        return Explained("\n".join(as_text(explained(self))))
+        return Explained("\n".join(as_text(explained(self, fuse=checked_fuse(fuse)))))
 
 
 def _refuse_parts(pipeline: Pipeline, what: str) -> None:

@@ -309,3 +309,21 @@ def test_groups_within_nested_pipelines_and_after_rebatch(scans):
     assert "fusible: one pass with steps 1 to 2" in (scans >> nested).explain()
     again = clip(clip(scans.p.scale(2).rebatch(5)))
     assert groups(again) == [[0, 1]]
+
+
+def test_without_fusion_there_are_no_groups(scans):
+    inner = clip(clip(Pipeline()))
+    chains = (
+        clip(clip(scans.p)),
+        scans >> (Pipeline() + inner * 2),
+        clip(clip(scans.p)).rebatch(5),
+        scans.p.merge(clip(clip(scans.p))),
+        scans.p.join(clip(clip(scans.p))).call(print),
+    )
+    for chain in chains:
+        assert "one pass" in chain.explain()
+        assert chain.explain(fuse=True) == chain.explain()
+        apart = chain.explain(fuse=False)
+        assert "one pass" not in apart
+        assert apart.splitlines()[0] == chain.explain().splitlines()[0]
+        assert apart.count("native: kernel") == chain.explain().count("native: kernel") == 2

@@ -289,3 +289,18 @@ def test_kernels_that_cannot_follow_one_another_still_run():
     (batch,) = chain.gen_batch(4)
     assert batch.images.shape == (4, 6, 2)
     assert batch.images[..., 1].all()
+
+
+@pytest.mark.parametrize("fuse", ["no", 0, 1, None, "auto"])
+def test_fuse_is_a_bool(fuse):
+    chain = native_steps(dataset().p)
+    calls = (
+        lambda: chain.run(8, fuse=fuse),
+        lambda: chain.gen_batch(8, fuse=fuse),
+        lambda: chain.next_batch(8, fuse=fuse),
+        lambda: chain.explain(fuse=fuse),
+    )
+    for call in calls:
+        with pytest.raises(TypeError, match=f"fuse is True or False, got {fuse!r}"):
+            call()
+    assert next(chain.gen_batch(8, fuse=np.False_)).size == 8

@@ -88,7 +88,7 @@ class Part:
     goes_on: bool = False
 
 
-def explained(pipeline: Any, owner: Any = None) -> list[Part]:
+def explained(pipeline: Any, owner: Any = None, fuse: bool = True) -> list[Part]:
     """Describe a pipeline.
 
     Parameters
@@ -97,6 +97,8 @@ def explained(pipeline: Any, owner: Any = None) -> list[Part]:
         The pipeline.
     owner : Pipeline, optional
         Whose variables and models count, when it feeds another one: they are described there.
+    fuse : bool
+        Whether native steps are carried out together where they can be.
 
     Returns
     -------
@@ -110,11 +112,11 @@ def explained(pipeline: Any, owner: Any = None) -> list[Part]:
         parts: list[Part] = []
         title = _dataset(pipeline)
     else:
-        parts = explained(source.pipeline, owner or pipeline)
+        parts = explained(source.pipeline, owner or pipeline, fuse)
         cls = "" if before is None else f" of class {before.__name__}"
         if isinstance(source, Merged):
             title = f"batches merged with those of {len(source.others)} more pipeline(s){cls}"
-            others = [part for one in source.others for part in explained(one)]
+            others = [part for one in source.others for part in explained(one, fuse=fuse)]
         else:
             title = f"batches of {brief(source.batch_size)} items, made by rebatch{cls}"
         if source.merge is not None:
@@ -126,7 +128,8 @@ def explained(pipeline: Any, owner: Any = None) -> list[Part]:
     parts.append(part)
     if owner is None:
         parts[0].facts = list(_facts(pipeline))
-    part.lines = _lines(pipeline, owner or pipeline, before, at_home=source is not None)
+    at_home = source is not None
+    part.lines = _lines(pipeline, owner or pipeline, before, at_home=at_home, fuse=fuse)
     return parts
 
 
@@ -164,11 +167,12 @@ def _lines(
     prefix: str = "",
     joins: tuple[Any, ...] = (),
     at_home: bool = False,
+    fuse: bool = True,
 ) -> list[Line]:
     steps = tuple(map(_lean, pipeline.steps))
     try:
         pairs = with_joins(steps, joins)
-        together = groups(steps, cls, joins)
+        together = groups(steps, cls, joins) if fuse else []
         fault = ""
     except ValueError as error:
         pairs, together, fault = [(step, ()) for step in steps], [], str(error)
@@ -189,11 +193,11 @@ def _lines(
                 line.notes.append(f"fusible: one pass with steps {group[0]} to {group[-1]}")
         line.kind = _kind(step, likely)
         if step.nested is not None:
-            inner = _lines(step.nested, owner, cls, f"{path}/", joined, at_home)
+            inner = _lines(step.nested, owner, cls, f"{path}/", joined, at_home, fuse)
             line.parts.append(Part("nested", lines=inner))
         elif joined:
             line.notes.append(f"first arguments: batches of {len(joined)} joined pipeline(s)")
-            line.parts = [part for one in joined for part in explained(one)]
+            line.parts = [part for one in joined for part in explained(one, fuse=fuse)]
         lines.append(line)
         cls = class_after((step,), cls)
     if fault and lines:

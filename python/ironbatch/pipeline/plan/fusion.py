@@ -25,16 +25,33 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ironbatch.namedexpr import B, F, L, M, NamedExpression, W
 from ironbatch.pipeline.chain.known import class_after
 from ironbatch.pipeline.chain.step import Step
 from ironbatch.pipeline.run.joining import with_joins
 from ironbatch.targets.native import as_kernel, is_native
 
-__all__ = ["NativeStep", "expressions_in", "groups", "native_step"]
+__all__ = ["NativeStep", "checked_fuse", "expressions_in", "groups", "native_step"]
 
 _OPTIONS = {"src", "dst", "target", "init", "post", "p", "n_workers", "timeout", "debug"}
 _SEES_BATCH = (B, L, M, W, F)
+
+
+def checked_fuse(fuse: Any) -> bool:
+    """Check what was said of carrying out steps together.
+
+    Raises
+    ------
+    TypeError
+        If it is no bool: any text would count as True.
+    """
+    if not isinstance(fuse, bool | np.bool_):
+        raise TypeError(
+            f"fuse is True or False, got {fuse!r}; with False each native step runs by itself"
+        )
+    return bool(fuse)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from ironbatch.actions.failed_item import Kept
 from ironbatch.actions.policy import DEFAULT
 from ironbatch.errors import EmptyBatchSequence, SkipBatchException, StopPipeline
 from ironbatch.namedexpr import Scope
+from ironbatch.pipeline.plan.fusion import checked_fuse
 from ironbatch.pipeline.plan.plan import Plan, attach
 from ironbatch.pipeline.plan.turns import RunClosedError, Turns
 from ironbatch.pipeline.prefetch.budget import make_budget
@@ -115,7 +116,7 @@ class Run:
         self.depth = depth_of(options.prefetch)
         self.budget = make_budget(options.prefetch_bytes, shared=pipeline.rebatched is not None)
         self.progress = _make_notifier(options.bar)
-        self.plan = Plan(pipeline, owner=self.owner, fuse=options.fuse)
+        self.plan = Plan(pipeline, owner=self.owner, fuse=checked_fuse(options.fuse))
         self.origin = origin
         self.standing = Standing(options, origin)
         self.ignore = bool(options.ignore_exceptions)
