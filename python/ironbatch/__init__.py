@@ -1,6 +1,6 @@
 """Batches, datasets and pipelines for machine-learning data, with a Rust core."""
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+import typing as _typing
 
 from ironbatch._core import version as _version
 from ironbatch.actions.action import action
@@ -49,7 +49,7 @@ from ironbatch.namedexpr import (
 )
 from ironbatch.random import make_rng, make_seed_sequence, spawn_seed_sequence
 
-if _TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from ironbatch import kernels
     from ironbatch.images import ImagesBatch
     from ironbatch.kernels import get_sdk, load_kernels
@@ -201,18 +201,20 @@ _LAZY = {
 }
 
 
-def __getattr__(name: str) -> object:
-    # What not every program needs is imported at its first use.
-    if name == "kernels":
-        import ironbatch.kernels as module
+if not _typing.TYPE_CHECKING:  # to a checker a module with this function has attributes of any name
 
-        return module
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    def __getattr__(name: str) -> object:
+        # What not every program needs is imported at its first use.
+        if name == "kernels":
+            import ironbatch.kernels as module
 
-    value = globals()[name] = getattr(import_module(_LAZY[name]), name)
-    return value
+            return module
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+import rlcompleter
 
 import numpy as np
 import pytest
@@ -117,11 +118,26 @@ def test_pickle():
 
 
 def test_names_are_attributes():
-    assert set(kernels.names()) <= set(dir(kernels))
+    assert dir(kernels) == sorted({*kernels.__all__, *kernels.names()})
     for name in kernels.names():
         assert getattr(kernels, name).__name__ == name
     with pytest.raises(AttributeError, match=r"there is no kernel 'blur'.*clip"):
         kernels.blur  # noqa: B018
+
+
+def test_type_checkers_are_told_of_each_kernel():
+    assert inspect.get_annotations(kernels, eval_str=True) == dict.fromkeys(
+        kernels.names(), kernels.Kernel
+    )
+
+
+def test_a_prompt_completes_the_names_of_kernels():
+    completer = rlcompleter.Completer({"kernels": kernels})
+    assert [completer.complete("kernels.gau", n) for n in range(2)] == [
+        "kernels.gaussian_blur(",
+        None,
+    ]
+    assert completer.complete("kernels.column", 0) is None
 
 
 @pytest.mark.parametrize(

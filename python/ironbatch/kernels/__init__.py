@@ -13,6 +13,7 @@ can be tried out; bound to parameters it is given wherever a function of one ite
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from ironbatch._core import built_in_kernels
 from ironbatch.kernels.bound import BoundKernel
@@ -33,6 +34,45 @@ __all__ = [
     "names",
 ]
 
+# What the compiled library has, declared so that type checkers and editors know each by its name.
+additive_noise: Kernel
+affine: Kernel
+cast: Kernel
+center_crop: Kernel
+clip: Kernel
+convolve: Kernel
+crop: Kernel
+cutout: Kernel
+decode_image: Kernel
+dequantize: Kernel
+encode_image: Kernel
+fir: Kernel
+flip: Kernel
+from_patches: Kernel
+gamma: Kernel
+gaussian_blur: Kernel
+invert: Kernel
+lookup: Kernel
+minmax: Kernel
+multiplicative_noise: Kernel
+one_hot: Kernel
+pad: Kernel
+pad_to: Kernel
+patches: Kernel
+quantize: Kernel
+random_crop: Kernel
+random_segments: Kernel
+resample: Kernel
+resize: Kernel
+rotate: Kernel
+salt: Kernel
+scale_shift: Kernel
+sliding: Kernel
+standardize: Kernel
+threshold: Kernel
+transpose: Kernel
+zoom: Kernel
+
 
 @lru_cache(maxsize=1)
 def _built_in() -> dict[str, Kernel]:
@@ -50,15 +90,17 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_built_in()))
 
 
-def __getattr__(name: str) -> Kernel:
-    kernel = _built_in().get(name)
-    if kernel is None:
-        raise AttributeError(
-            f"there is no kernel {name!r}; the built-in kernels are {', '.join(names())}"
-        )
-    globals()[name] = kernel
-    return kernel
+if not TYPE_CHECKING:  # to a checker a module with this function has attributes of any name
+
+    def __getattr__(name: str) -> Kernel:
+        kernel = _built_in().get(name)
+        if kernel is None:
+            raise AttributeError(
+                f"there is no kernel {name!r}; the built-in kernels are {', '.join(names())}"
+            )
+        globals()[name] = kernel
+        return kernel
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_built_in()})
+    return sorted({*__all__, *_built_in()})

@@ -1,10 +1,10 @@
 """Models for pipelines: what one is, adapters for libraries, and metrics."""
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+import typing as _typing
 
 from ironbatch.models.protocol import Model
 
-if _TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from ironbatch.models.metrics import ClassificationMetrics, SegmentationMetrics
     from ironbatch.models.sklearn_model import SklearnModel
     from ironbatch.models.torch_model import TorchModel
@@ -25,14 +25,16 @@ _LAZY = {
 }
 
 
-def __getattr__(name: str) -> object:
-    # A pipeline imports the protocol; the rest is imported by those who use it.
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+if not _typing.TYPE_CHECKING:  # to a checker a module with this function has attributes of any name
 
-    value = globals()[name] = getattr(import_module(_LAZY[name]), name)
-    return value
+    def __getattr__(name: str) -> object:
+        # A pipeline imports the protocol; the rest is imported by those who use it.
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+        return value
 
 
 def __dir__() -> list[str]:
