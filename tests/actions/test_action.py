@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ironbatch import action
+from ironbatch import action, kernels
 
 
 class Travelling:
@@ -52,6 +52,21 @@ def test_options_of_a_wrong_type_are_refused(options: Any) -> None:
 def test_what_is_not_callable_is_refused() -> None:
     with pytest.raises(TypeError, match="decorates a method"):
         action("dst")  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("decorate", [action, action(use_lock=True), action(no_eval="dst")])
+@pytest.mark.parametrize(
+    "kernel", [kernels.flip, kernels.flip.bind(), kernels.chain(kernels.flip, kernels.invert)]
+)
+def test_a_kernel_is_refused_where_it_is_decorated(decorate: Any, kernel: Any) -> None:
+    with pytest.raises(TypeError, match=r"of one item; write name = apply_parallel\(src="):
+        decorate(kernel)
+    assert not hasattr(kernel, "action")
+
+
+def test_a_function_that_takes_no_marks_is_refused() -> None:
+    with pytest.raises(TypeError, match="written in Python, not <built-in function len>"):
+        action(len)
 
 
 def most_at_once(batches: list[Any], *names: str) -> int:

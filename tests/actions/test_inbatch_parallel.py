@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ironbatch import Batch
+from ironbatch import Batch, kernels
 from ironbatch.actions.failure import any_action_failed
 from ironbatch.actions.inbatch_parallel import inbatch_parallel
 from ironbatch.errors import ActionError, SkipBatchException, StopPipeline
@@ -443,3 +443,11 @@ def test_a_method_for_processes_may_return_the_item_function() -> None:
     assert Made([1, 2]).scale(5) == [5, 10]
     with pytest.raises(TypeError, match="takes no item"):
         Made([1, 2]).nothing()
+
+
+def test_a_kernel_in_the_place_of_a_method_is_refused() -> None:
+    decorate = inbatch_parallel(init="images", post="_assemble", target="native")
+    with pytest.raises(TypeError, match=r"write name = apply_parallel\(src='images'\)\(kernel\)"):
+        decorate(kernels.flip)
+    over_items = inbatch_parallel(init=[np.uint8(3), np.uint8(5)], post=lambda results: results)
+    assert over_items(kernels.invert)() == [252, 250]

@@ -8,6 +8,8 @@ from functools import wraps
 from typing import Any, TypeVar, overload
 from weakref import WeakKeyDictionary
 
+from ironbatch.actions.kernel_method import refuse_kernel
+
 __all__ = ["action"]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
@@ -80,7 +82,8 @@ def action(
     Raises
     ------
     TypeError
-        If what is decorated is not callable, or an option is of a wrong type.
+        If what is decorated is no method written in Python, such as a kernel, or an option is of a
+        wrong type.
 
     Examples
     --------
@@ -117,10 +120,16 @@ def action(
 def _mark(
     method: Callable[..., Any], use_lock: bool | str | None, no_eval: list[str] | None
 ) -> Callable[..., Any]:
+    refuse_kernel("@action", method)
     options = {"method": method, "use_lock": use_lock, "no_eval": no_eval}
     if use_lock is None or use_lock is False:
         # Without a lock there is nothing to wrap: the method itself is the action.
-        method.action = options  # type: ignore[attr-defined]
+        try:
+            method.action = options  # type: ignore[attr-defined]
+        except AttributeError:
+            raise TypeError(
+                f"@action decorates a method written in Python, not {method!r}"
+            ) from None
         return method
     name = f"#_lock_{getattr(method, '__name__', 'action')}" if use_lock is True else use_lock
 

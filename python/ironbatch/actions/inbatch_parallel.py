@@ -12,6 +12,7 @@ import numpy as np
 from ironbatch import targets
 from ironbatch.actions.arguments import call_accepting, make_calls, split_user_arguments
 from ironbatch.actions.failure import any_action_failed, failure, note_failures
+from ironbatch.actions.kernel_method import refuse_kernel
 from ironbatch.actions.native import call_kernel_method
 from ironbatch.actions.on_error import settle, whole_failures
 from ironbatch.actions.policy import (
@@ -146,6 +147,8 @@ def inbatch_parallel(
     ValueError
         If `init` is None, `target` is unknown, or `debug` is set with a target other than
         ``'for'``.
+    TypeError
+        From the decorator, if it is given a kernel: that is for `apply_parallel`.
     ActionError
         From the decorated method: an item failed and there is no `post`. It is also an instance of
         that item's exception class.
@@ -179,6 +182,8 @@ def inbatch_parallel(
     check_settings(settings)
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
+        if isinstance(init, str) and not _use_self:
+            refuse_kernel("@inbatch_parallel", method, repr(init))
         use_self = is_method(method) if _use_self is None else _use_self
 
         def parallel_method(*args: Any, **kwargs: Any) -> Any:
