@@ -389,7 +389,7 @@ def test_a_failure_names_the_item_and_the_parameter(make):
         ("rotate", (5, "lanczos"), "interpolation has to be one of 'nearest', 'bilinear'"),
         ("rotate", (5, 0, False, (1,)), "center has to be a row and a column"),
         ("rotate", (5, 0, False, None, 0, "none"), "border has to be one of"),
-        ("rotate", (5, 0, False, None, (1, 2)), "fill has 2 numbers"),
+        ("rotate", (5, 0, False, None, (1, 2)), "(1, 2); give one number, or one for each channel"),
         ("rotate", (5, 0, False, None, 256), "fill=256 does not fit uint8"),
         ("transform", ("bend", (1,)), "method has to be one of"),
         ("transform", ("affine", (1, 2)), "data has to be 6 finite numbers"),

@@ -212,6 +212,28 @@ def test_what_is_between_pixels_needs_numbers():
         one(IMAGE.astype("c8")).rotate(30)
 
 
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda batch, fill: batch.rotate(30, fill=fill),
+        lambda batch, fill: batch.rotate(30, expand=True, fill=fill),
+        lambda batch, fill: batch.transform("affine", (1, 0.2, 3, 0, 1, 2), fill=fill),
+        lambda batch, fill: batch.transform("quad", (9, 0, 0, 9, 9, 9, 9, 0), fill=fill),
+    ],
+)
+def test_a_colour_fills_each_channel_by_itself(act):
+    made = act(one(), (7, 80, 200)).images[0]
+    for channel, number in enumerate((7, 80, 200)):
+        assert np.array_equal(made[..., channel], act(one(), number).images[0][..., channel])
+
+
+def test_a_colour_of_each_item_fills():
+    batch = ImagesBatch(2)
+    batch.images = np.full((2, 4, 4, 3), 9, np.uint8)
+    batch.rotate(45, fill=P([(1, 2, 3), (4, 5, 6)]))
+    assert batch.images[:, 0, 0].tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
 def test_shift_moves_pixels_and_fills():
     made = one().shift((2, -3), fill=(1, 2, 3)).images[0]
     assert np.array_equal(made[2:, :-3], IMAGE[:-2, 3:])

@@ -202,9 +202,10 @@ def colour(value: Any, image: NDArray[Any], name: str) -> NDArray[Any]:
     if given.ndim > 1 or given.dtype.kind not in "biuf":
         raise ValueError(f"{name} has to be a number, or one for each channel; got {value!r}")
     if given.ndim and given.shape != channels and given.shape != (1,):
+        count = channels[0] if channels else 1
         raise ValueError(
-            f"{name} has {given.size} numbers, and the image has {channels[0] if channels else 1} "
-            f"channel(s): {value!r}"
+            f"{name} has {given.size} numbers, and the image has {count} channel(s): {value!r}; "
+            "give one number, or one for each channel"
         )
     low, high = dtype_range(image.dtype)
     if image.dtype.kind in "iu" and not bool(np.all((given >= low) & (given <= high))):
