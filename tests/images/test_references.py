@@ -230,7 +230,7 @@ def test_a_colour_fills_each_channel_by_itself(act):
 def test_a_colour_of_each_item_fills():
     batch = ImagesBatch(2)
     batch.images = np.full((2, 4, 4, 3), 9, np.uint8)
-    batch.rotate(45, fill=P([(1, 2, 3), (4, 5, 6)]))
+    batch.rotate(45, "nearest", fill=P([(1, 2, 3), (4, 5, 6)]))
     assert batch.images[:, 0, 0].tolist() == [[1, 2, 3], [4, 5, 6]]
 
 
