@@ -18,6 +18,7 @@ NEEDS = {
     "ironbatch.engines.frames": "distributed",
     "ironbatch.exchange.torch_data": "torch",
     "ironbatch.kernels.jit.shaped": "numba",
+    "ironbatch.kernels.jit.code": "numba",
     "ironbatch.kernels.jit.wrapper": "numba",
 }
 """Modules that cannot be imported without a heavy package: they subclass or register."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from ironbatch._core import NativeKernel
-    from ironbatch.kernels.jit.wrapper import Argument, Shape
+    from ironbatch.kernels.jit.code import Argument, Shape
 
 __all__ = ["ArrayKind", "Compiler", "Options", "ParamKind", "need_numba"]
 
@@ -171,7 +171,7 @@ class Compiler:
         """Give the arguments of the function in its order."""
         from numba import from_dtype, typeof, types
 
-        from ironbatch.kernels.jit.wrapper import Argument
+        from ironbatch.kernels.jit.code import Argument
 
         declared = self.declaration
         made = {
@@ -196,7 +196,7 @@ class Compiler:
     def _param_arguments(self, params: Sequence[ParamKind]) -> dict[str, Argument]:
         from numba import from_dtype, typeof, types
 
-        from ironbatch.kernels.jit.wrapper import Argument
+        from ironbatch.kernels.jit.code import Argument
 
         scalars = {"bool": types.boolean, "int": types.int64, "float": types.float64}
         made = {}
@@ -235,8 +235,8 @@ class Compiler:
         """Give how shapes of outputs are found, and how many axes they have."""
         from numba import types
 
+        from ironbatch.kernels.jit.code import Argument, Shape
         from ironbatch.kernels.jit.shaped import Shaped
-        from ironbatch.kernels.jit.wrapper import Argument, Shape
 
         declared, n = self.declaration, len(self.declaration.outputs)
         given = self.options.shape
