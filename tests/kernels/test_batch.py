@@ -86,6 +86,25 @@ def test_apply_parallel_adds_parameters_to_a_bound_kernel(batch):
     assert (batch.images.min(), batch.images.max()) == (5, 20)
 
 
+def test_a_default_of_dst_in_the_signature_does_not_count():
+    class Kernels(Batch):
+        components = "images"
+
+        @inbatch_parallel(init="images", post="_assemble", target="native")
+        def invert(self, dst="images"):
+            return kernels.invert
+
+        @inbatch_parallel(init="images", post="_assemble", target="native", dst="images")
+        def told(self):
+            return kernels.invert
+
+    batch = Kernels.from_data(data={"images": np.zeros((2, 3), np.uint8)})
+    with pytest.raises(ComponentError, match="in the call or to the decorator"):
+        batch.invert()
+    assert batch.invert(dst="images").images.max() == 255
+    assert batch.told().images.max() == 0
+
+
 def test_a_new_component_is_added(batch):
     batch.apply_parallel(kernels.cast.bind(dtype="float64"), src="images", dst="wide")
     assert batch.wide.dtype == np.float64

@@ -261,7 +261,8 @@ def store_results(batch: Any, results: Sequence[Any], src: Any, dst: Any) -> Non
         names = (names,)
     if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
         raise ComponentError(
-            "there is no component to put the results into: give dst= the name of one "
+            "there is no component to put the results into: give dst= the name of one, in the call "
+            "or to the decorator, as the signature of a method of one item does not count "
             f"(src is {type(src).__name__}, dst is {dst!r})"
         )
     ids = batch.indices

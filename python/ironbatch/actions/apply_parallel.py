@@ -218,7 +218,7 @@ def run(
     func : callable or str
         The item function, or the name of a method of the batch. It gets ``src=`` and ``dst=`` if
         its signature takes them. A kernel runs natively, whatever `target` says, with `kwargs`
-        as its parameters unless it is bound.
+        as its parameters, beside those it is bound to.
     *args
         Further positional arguments of `func`, after the item.
     init : str, callable or iterable, optional

@@ -174,6 +174,10 @@ class ImageAction:
         """Tell whether a component has images that kernels take."""
         return Images("", None, component).are_numeric
 
+    def may_run_kernels(self, options: Mapping[str, Any]) -> bool:
+        """Tell whether kernels may do it, for images they take, if it is called with `options`."""
+        return self.native is not None and all(options.get(name) is None for name in _IN_PYTHON)
+
     def _bound(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
         try:
             bound = self._of_method.bind(None, None, *args, **kwargs)
@@ -228,7 +232,7 @@ class ImageAction:
         options: Mapping[str, Any],
     ) -> list[Any] | None:
         """Give a kernel for each source; None if functions of one image have to do it."""
-        if self.native is None or any(options.get(name) is not None for name in _IN_PYTHON):
+        if self.native is None or not self.may_run_kernels(options):
             return None
         if len(pairs) > 1:
             settings = {name: options[name] for name in _SETTINGS if name in options}

@@ -11,6 +11,7 @@ from ironbatch import (
     C,
     Dataset,
     F,
+    ImagesBatch,
     P,
     Pipeline,
     R,
@@ -109,6 +110,10 @@ def test_where_batches_come_from_and_what_was_declared(scans):
             "native: kernel clip(low=0), images to masks",
         ),
         (lambda p: p.apply_parallel(abs, src="images"), "abs for each item, images in place"),
+        (
+            lambda p: p.apply_parallel(kernels.flip, src=["images", "masks"]),
+            "native: flip, images, masks in place",
+        ),
         (lambda p: p.clip_natively(dst="images"), "native: a kernel made from the batch"),
     ],
 )
@@ -122,6 +127,27 @@ def test_the_class_is_not_taken_for_granted(scans):
     assert "if batches" not in line(scans.p.visit().scale(2), 1)
     assert "looked up" in line(Pipeline().anything(), 0)
     assert "unknown: Scans" in line(scans >> Pipeline().anything(), 0)
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (lambda p: p.shift(3, src="masks"), "for each item, masks in place, target 'for'"),
+        (lambda p: p.shift(3, dst="masks"), "for each item, images to masks, target 'for'"),
+        (
+            lambda p: p.rotate(3, src=["images", "masks"]),
+            "images, masks in place, by a kernel if one does that to these images, else target",
+        ),
+        (lambda p: p.rotate(3, target="threads"), "images in place, target 'threads'"),
+        (lambda p: p.rotate(3, src="masks"), "native: kernel rotate"),
+        (lambda p: p.apply_parallel(kernels.flip), "native: flip, images in place"),
+        (lambda p: p.apply_parallel(abs, src="masks"), "abs for each item, masks in place"),
+    ],
+)
+def test_what_is_said_of_images(write, said):
+    images = np.ones((10, 4, 4))
+    dataset = Dataset(10, ImagesBatch, preloaded={"images": images, "masks": images})
+    assert said in line(write(dataset.p), 0)
 
 
 def test_a_chain_that_processes_cannot_share_says_so(scans):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
+from ironbatch.actions.apply_parallel import merged_options
 from ironbatch.batch import Batch
 from ironbatch.pipeline.chain.brief import brief, brief_call, lean
 from ironbatch.pipeline.chain.known import class_after, class_before, first_class
@@ -236,7 +237,12 @@ def _what(step: Step, cls: Any, owner: Any, known: bool) -> str:
     native = native_step(step, cls)
     if native is not None:
         kernel = "a kernel made from the batch" if native.kernel is None else brief(native.kernel)
-        return f"native: {kernel}, {_ways(native.src, native.dst)}"
+        src: Any = native.src
+        dst: Any = native.dst
+        if step.name == "apply_parallel":
+            options = merged_options(cls, {}, step.kwargs)
+            src, dst = options.get("src"), options.get("dst")
+        return f"native: {kernel}, {_ways(src, dst)}"
     function = None if cls is None else getattr(cls, step.name, None)
     if callable(function):
         what = _of_action(step, cls, function)
@@ -254,7 +260,7 @@ def _what(step: Step, cls: Any, owner: Any, known: bool) -> str:
 def _of_action(step: Step, cls: Any, function: Any) -> str:
     if step.name == "apply_parallel":
         what = brief(step.args[0] if step.args else step.kwargs.get("func"))
-        options = {**(cls.apply_defaults or {}), **step.kwargs}
+        options = merged_options(cls, {}, step.kwargs)
         return (
             f"{what} for each item, {_ways(options.get('src'), options.get('dst'))}, "
             f"target {brief(options.get('target') or 'threads')}"
@@ -265,9 +271,13 @@ def _of_action(step: Step, cls: Any, function: Any) -> str:
         return f"action of {cls.__name__}, for each of {brief(parallel['init'])}, target {target!r}"
     declared = getattr(getattr(function, "__wrapped__", None), "apply_kwargs", None)
     if isinstance(declared, dict):
-        options = {**(cls.apply_defaults or {}), **declared, **step.kwargs}
+        options = merged_options(cls, declared, step.kwargs)
         ways = _ways(options.get("src"), options.get("dst"))
-        return f"action of {cls.__name__} for each item, {ways}, target {brief(options['target'])}"
+        where = f"target {brief(options['target'])}"
+        may_run_kernels = getattr(getattr(function, "native_way", None), "may_run_kernels", None)
+        if may_run_kernels is not None and may_run_kernels(step.kwargs):
+            where = f"by a kernel if one does that to these images, else {where}"
+        return f"action of {cls.__name__} for each item, {ways}, {where}"
     return f"action of {cls.__name__}"
 
 
