@@ -105,6 +105,16 @@ def test_a_default_of_dst_in_the_signature_does_not_count():
     assert batch.told().images.max() == 0
 
 
+@pytest.mark.parametrize("chained", [False, True])
+def test_values_of_another_number_of_items_name_kernel_and_parameter(batch, chained):
+    kernel = kernels.scale_shift.bind(scale=P([1.0, 2.0]))
+    if chained:
+        kernel = kernels.chain(kernels.flip, kernel)
+    told = rf"^scale_shift: scale: P.* has 2 values for the {len(batch)} items.*is scale_shift\(x"
+    with pytest.raises(ValueError, match=told):
+        batch.apply_parallel(kernel, src="images")
+
+
 def test_a_new_component_is_added(batch):
     batch.apply_parallel(kernels.cast.bind(dtype="float64"), src="images", dst="wide")
     assert batch.wide.dtype == np.float64

@@ -17,6 +17,7 @@ from ironbatch.kernels.columns import (
     as_components,
     as_input,
     error_of,
+    gathered,
     lay_out,
     usable,
 )
@@ -25,6 +26,7 @@ from ironbatch.kernels.kernel import Kernel
 from ironbatch.kernels.parameters import (
     check_names,
     is_expression,
+    of_parameter,
     per_item_values,
     plain_values,
 )
@@ -194,7 +196,10 @@ class BoundKernel:
         from ironbatch.namedexpr.base import evaluate, scope_of
 
         scope = scope_of(batch, None, None)
-        values = {name: evaluate(value, batch, scope) for name, value in self.params.items()}
+        values = {}
+        for name, value in self.params.items():
+            with of_parameter(self.kernel.native, name):
+                values[name] = evaluate(value, batch, scope)
         return type(self)(self.kernel, values)
 
     def __call__(self, *inputs: ArrayLike, rng: Any = None, **params: Any) -> Any:
@@ -451,7 +456,7 @@ class BoundKernel:
             return None
         if native.varying:
             # Handed over one by one, items would not be looked into.
-            components = [_gathered(one) for one in components]
+            components = [gathered(one) for one in components]
         return as_columns(components)
 
     def _run_each(
@@ -488,12 +493,3 @@ class BoundKernel:
         grown = iter(as_components(found, name, [kind for kind in growing if kind is not None]))
         laid_out = iter([component for _, component in layouts])
         return [next(laid_out if kind is None else grown) for kind in growing], None
-
-
-def _gathered(component: Component) -> Component:
-    """Give items that are objects, but alike, as one column."""
-    from ironbatch.components import assemble
-
-    if not isinstance(component, np.ndarray) or component.dtype.kind != "O":
-        return component
-    return assemble(list(component))

@@ -20,6 +20,7 @@ __all__ = [
     "as_components",
     "as_input",
     "error_of",
+    "gathered",
     "lay_out",
     "usable",
 ]
@@ -133,3 +134,12 @@ def lay_out(specs: Sequence[Spec], name: str | None) -> tuple[list[NDArray[Any]]
         for item, (_, shape) in enumerate(specs)
     ]
     return views, Ragged(values, offsets, lengths, name=name)
+
+
+def gathered(component: Component) -> Component:
+    """Give items that are objects, but alike, as one column."""
+    from ironbatch.components import assemble
+
+    if not isinstance(component, np.ndarray) or component.dtype.kind != "O":
+        return component
+    return assemble(list(component))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_names",
     "is_expression",
+    "of_parameter",
     "per_item_values",
     "plain",
     "plain_values",
@@ -90,6 +92,19 @@ def is_expression(value: Any) -> bool:
     return has_expression(value)
 
 
+@contextmanager
+def of_parameter(native: NativeKernel, name: str) -> Iterator[None]:
+    """Say of which parameter of which kernel the value is that is refused while it is evaluated."""
+    try:
+        yield
+    except ValueError as error:
+        # Subclasses may have arguments of their own.
+        if type(error) is ValueError:
+            text = f"{native.name}: {name}: {error}; its signature is {native.signature}"
+            error.args = (text,)
+        raise
+
+
 def check_names(native: NativeKernel, given: Mapping[str, Any]) -> None:
     """Check that a kernel has the parameters, and that none is missing.
 
@@ -141,7 +156,8 @@ def per_item_values(
         if name not in expressions or per_item is None:
             continue
         dtype, rank = per_item
-        given = expressions[name].item_values(batch, n)
+        with of_parameter(native, name):
+            given = expressions[name].item_values(batch, n)
         try:
             column = np.asarray(list(given) if rank else given)
         except ValueError:  # rows of different lengths
