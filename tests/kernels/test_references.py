@@ -1,5 +1,7 @@
 """Built-in kernels against NumPy, at the extreme values of each dtype."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -82,6 +84,20 @@ def test_scale_shift(of, to):
     result = kernels.scale_shift(x, scale=1.75, shift=-3.25, dtype=to)
     assert result.dtype == expected.dtype
     assert_array_equal(result, expected)
+
+
+def test_scale_shift_in_single_precision_is_rounded_once():
+    rng = np.random.default_rng(0)
+    x = np.float32(rng.normal(size=3000))
+    # Sums that cancel, and such that lie between two numbers of single precision.
+    shifts = np.float32(np.concatenate([-x[:1000] * np.float32(1.1), rng.normal(size=20)]))
+    for scale, shift in zip(np.resize(np.float32([1.1, 3, 0.3]), len(shifts)), shifts, strict=True):
+        made = kernels.scale_shift(x, scale=scale, shift=shift)
+        place = int(rng.integers(len(x)))
+        exact = Fraction(float(x[place])) * Fraction(float(scale)) + Fraction(float(shift))
+        error = abs(Fraction(float(made[place])) - exact)
+        beside = [np.nextafter(made[place], np.float32(end)) for end in (-np.inf, np.inf)]
+        assert all(error <= abs(Fraction(float(other)) - exact) for other in beside)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

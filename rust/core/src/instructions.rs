@@ -19,8 +19,10 @@ pub enum InstructionSet {
     Ssse3,
     /// Of x86-64: integers made wider.
     Sse41,
-    /// Of x86-64: 32 bytes at a time.
+    /// Of x86-64: 32 bytes at a time, and sums with a product rounded once.
     Avx2,
+    /// Of x86-64: 64 bytes at a time.
+    Avx512,
     /// Of aarch64.
     Neon,
 }
@@ -32,7 +34,14 @@ static IN_USE: AtomicU8 = AtomicU8::new(UNKNOWN);
 
 impl InstructionSet {
     /// All of them, on any architecture.
-    pub const ALL: [Self; 5] = [Self::None, Self::Ssse3, Self::Sse41, Self::Avx2, Self::Neon];
+    pub const ALL: [Self; 6] = [
+        Self::None,
+        Self::Ssse3,
+        Self::Sse41,
+        Self::Avx2,
+        Self::Avx512,
+        Self::Neon,
+    ];
 
     /// What it is called.
     pub const fn name(self) -> &'static str {
@@ -41,6 +50,7 @@ impl InstructionSet {
             Self::Ssse3 => "ssse3",
             Self::Sse41 => "sse4.1",
             Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
             Self::Neon => "neon",
         }
     }
@@ -54,7 +64,19 @@ impl InstructionSet {
             #[cfg(target_arch = "x86_64")]
             Self::Sse41 => Self::Ssse3.is_available() && is_x86_feature_detected!("sse4.1"),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => Self::Sse41.is_available() && is_x86_feature_detected!("avx2"),
+            Self::Avx2 => {
+                Self::Sse41.is_available()
+                    && is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => {
+                Self::Avx2.is_available()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+            }
             #[cfg(target_arch = "aarch64")]
             Self::Neon => std::arch::is_aarch64_feature_detected!("neon"),
             #[allow(unreachable_patterns, reason = "depends on the architecture")]
@@ -139,7 +161,7 @@ fn names(sets: impl Iterator<Item = InstructionSet>) -> String {
     names.join(", ")
 }
 
-/// Define a function that runs `body`, compiled once more for the instructions of AVX2.
+/// Define a function that runs `body`, compiled once more for AVX2 and for AVX-512.
 ///
 /// The loops of `body` have to be plain ones that are compiled into it (`#[inline(always)]`): what
 /// stays a call has the instructions that every processor has. Terms are neither reordered nor
@@ -152,15 +174,25 @@ macro_rules! vectorised {
         $visibility fn $name<$($generics)*>($($argument: $type),*) $(-> $result)? {
             #[cfg(target_arch = "x86_64")]
             {
-                #[target_feature(enable = "avx2")]
+                use $crate::instructions::InstructionSet;
+
+                #[target_feature(enable = "avx2,fma")]
                 fn with_avx2<$($generics)*>($($argument: $type),*) $(-> $result)? {
                     $body($($argument),*)
                 }
 
-                if $crate::instructions::InstructionSet::in_use()
-                    >= $crate::instructions::InstructionSet::Avx2
-                {
+                #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+                fn with_avx512<$($generics)*>($($argument: $type),*) $(-> $result)? {
+                    $body($($argument),*)
+                }
+
+                let set = InstructionSet::in_use();
+                if set >= InstructionSet::Avx512 {
                     // SAFETY: the processor has these instructions.
+                    return unsafe { with_avx512($($argument),*) };
+                }
+                if set >= InstructionSet::Avx2 {
+                    // SAFETY: as above.
                     return unsafe { with_avx2($($argument),*) };
                 }
             }
@@ -208,7 +240,7 @@ mod tests {
         let error = InstructionSet::from_name("mmx").unwrap_err().to_string();
         assert_eq!(
             error,
-            "'mmx' is no set of instructions: they are 'none', 'ssse3', 'sse4.1', 'avx2', 'neon'"
+            "'mmx' is no set of instructions: they are 'none', 'ssse3', 'sse4.1', 'avx2', 'avx512', 'neon'"
         );
     }
 

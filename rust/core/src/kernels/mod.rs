@@ -25,6 +25,7 @@ mod noise;
 mod painting;
 mod resampling;
 mod runs;
+mod single;
 mod warping;
 
 include!(concat!(env!("OUT_DIR"), "/kernels.rs"));

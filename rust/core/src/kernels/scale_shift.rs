@@ -1,5 +1,6 @@
 //! `scale_shift`: an affine function of each element.
 
+use super::single::multiply_add;
 use super::{Number, map_elements, writable};
 use ironbatch_kernel::{Dtype, F16, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
@@ -8,7 +9,9 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 ///
 /// Computed in double precision and converted once at the end: to an integer dtype by rounding
 /// halves to even, as ``np.rint``, with values beyond the dtype going to its ends and NaN to 0; in a
-/// float dtype NaN stays NaN, and what is beyond it is infinite.
+/// float dtype NaN stays NaN, and what is beyond it is infinite. Where float32 comes of what float32
+/// holds, `scale` and `shift` too, the exact result is rounded once, as by `fusedMultiplyAdd` of
+/// IEEE 754.
 ///
 /// Parameters
 /// ----------
@@ -32,6 +35,9 @@ pub(crate) fn scale_shift<T: Number, U: Number>(
     #[default(0.0)] shift: f64,
     #[expect(unused_variables, reason = "it chose the type of `out`")] dtype: Option<Dtype>,
 ) {
+    if multiply_add(&x, &mut out, scale, shift) {
+        return;
+    }
     let formula = |value: f64| U::from_f64(value * scale + shift);
     if let (Some(bytes), Some(out)) = (x.as_slice().and_then(T::bytes), out.as_slice_mut())
         && bytes.len() >= 256

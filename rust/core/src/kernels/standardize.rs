@@ -135,7 +135,7 @@ impl<U: Number> Target<'_, U> {
         self.turns
             && self.n_channels == 3
             && self.writer.is_some()
-            && InstructionSet::in_use() == InstructionSet::Avx2
+            && matches!(InstructionSet::in_use(), InstructionSet::Avx2 | InstructionSet::Avx512)
     }
 
     /// Write what becomes of bytes of three channels from element `first` on, as planes.

@@ -12,10 +12,16 @@ pub(crate) type Tap = (usize, f64);
 /// the taps, and a product is rounded before it is added.
 pub(crate) fn weighted_sums(source: &[f64], taps: &[Tap], stride: usize, target: &mut [f64]) {
     #[cfg(target_arch = "x86_64")]
-    if InstructionSet::in_use() >= InstructionSet::Avx2 {
-        // SAFETY: the processor has these instructions.
-        unsafe { with_avx2(source, taps, stride, target) };
-        return;
+    match InstructionSet::in_use() {
+        InstructionSet::Avx512 => {
+            // SAFETY: the processor has these instructions.
+            return unsafe { with_avx512(source, taps, stride, target) };
+        }
+        InstructionSet::Avx2 => {
+            // SAFETY: as above.
+            return unsafe { with_avx2(source, taps, stride, target) };
+        }
+        _ => {}
     }
     sums::<16>(source, taps, stride, target);
 }
@@ -24,6 +30,12 @@ pub(crate) fn weighted_sums(source: &[f64], taps: &[Tap], stride: usize, target:
 #[target_feature(enable = "avx2")]
 fn with_avx2(source: &[f64], taps: &[Tap], stride: usize, target: &mut [f64]) {
     sums::<32>(source, taps, stride, target);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn with_avx512(source: &[f64], taps: &[Tap], stride: usize, target: &mut [f64]) {
+    sums::<64>(source, taps, stride, target);
 }
 
 /// `LANES` sums at a time, which stay in registers.

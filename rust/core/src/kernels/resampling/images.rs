@@ -39,13 +39,14 @@ pub(crate) trait FastResize: Sized {
         Ok(false)
     }
 
-    /// Resize an image of bytes, bilinear without antialiasing; false if it is another one.
-    fn resize_plainly(
+    /// Resize an image of bytes, bilinear; false if it is another one.
+    fn resize_bilinear(
         _source: &[Self],
         _from: Size,
         _target: &mut [Self],
         _to: Size,
         _channels: usize,
+        _antialias: bool,
         _scratch: &mut Scratch,
     ) -> bool {
         false
@@ -57,7 +58,7 @@ impl FastResize for F16 {}
 impl FastResize for f64 {}
 
 macro_rules! fast_resizes {
-    ($($type:ty: $one:ty, $two:ty, $three:ty, $four:ty $({ $($plainly:item)* })?);*) => {
+    ($($type:ty: $one:ty, $two:ty, $three:ty, $four:ty $({ $($bilinear:item)* })?);*) => {
         $(
             impl FastResize for $type {
                 fn resize(
@@ -81,7 +82,7 @@ macro_rules! fast_resizes {
                     Ok(true)
                 }
 
-                $($($plainly)*)?
+                $($($bilinear)*)?
             }
         )*
     };
@@ -89,15 +90,17 @@ macro_rules! fast_resizes {
 
 fast_resizes!(
     u8: U8, U8x2, U8x3, U8x4 {
-        fn resize_plainly(
+        fn resize_bilinear(
             source: &[Self],
             from: Size,
             target: &mut [Self],
             to: Size,
             channels: usize,
+            antialias: bool,
             scratch: &mut Scratch,
         ) -> bool {
-            bilinear::resize(source, from, target, to, channels, &mut scratch.bilinear)
+            let kept = &mut scratch.bilinear;
+            bilinear::resize(source, from, target, to, channels, antialias, kept)
         }
     };
     u16: U16, U16x2, U16x3, U16x4;
@@ -155,7 +158,7 @@ fn extensions(set: InstructionSet) -> CpuExtensions {
         #[cfg(target_arch = "x86_64")]
         InstructionSet::Sse41 => CpuExtensions::Sse4_1,
         #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx2 => CpuExtensions::Avx2,
+        InstructionSet::Avx2 | InstructionSet::Avx512 => CpuExtensions::Avx2,
         #[cfg(target_arch = "aarch64")]
         InstructionSet::Neon => CpuExtensions::Neon,
         _ => CpuExtensions::None,
@@ -203,9 +206,11 @@ pub(super) fn resize<T: FastResize>(
     } else {
         vec![new]
     };
-    let is_plain = method.interpolation == Interpolation::Bilinear && !method.antialias;
+    let is_bilinear = method.interpolation == Interpolation::Bilinear;
+    let antialias = method.antialias;
     let mut one = |source: &[T], target: &mut [T], channels: usize| {
-        if is_plain && T::resize_plainly(source, old, target, new, channels, scratch) {
+        if is_bilinear && T::resize_bilinear(source, old, target, new, channels, antialias, scratch)
+        {
             return Ok(true);
         }
         T::resize(source, old, target, &steps, channels, &options, scratch)

@@ -1,79 +1,71 @@
-//! Images of bytes, each element of the result between the four elements around its place.
+//! Images of bytes, each element of the result a weighted mean of those around its place.
 //!
-//! The way that is OpenCV's, without antialiasing: the place of an element of the result is
-//! ``(number + 0.5) * old / new - 0.5`` along either axis, kept within the image. Computed in whole
-//! numbers: a row of the result first, between two rows of the image, with 7 binary digits behind
-//! the point; then its elements, which are rounded once. Nothing is off by more than 0.01 before
-//! rounding.
+//! Without antialiasing these are the four elements that the place lies between, in OpenCV's way:
+//! it is ``(number + 0.5) * old / new - 0.5`` along either axis, kept within the image. With
+//! antialiasing, an axis that becomes shorter is filtered in Pillow's way: by a triangle as wide as
+//! two elements of the result.
+//!
+//! Computed in whole numbers: a row of the result first, between rows of the image, with 7 binary
+//! digits behind the point; then its elements, which are rounded once (Pillow rounds after each
+//! axis). Nothing is off by more than 0.1 before rounding.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod columns;
+mod filter;
 
 use super::images::Size;
 #[cfg(target_arch = "x86_64")]
 use crate::instructions::InstructionSet;
+use columns::Columns;
+use filter::Filter;
 
-/// Binary digits of weights between rows.
+/// Binary digits of the weight between two rows.
 const ROW_DIGITS: u32 = 15;
-/// Binary digits of weights between columns.
-const COLUMN_DIGITS: u32 = 14;
-/// Binary digits behind the point of a row between two rows.
+/// Binary digits of all other weights.
+const WEIGHT_DIGITS: u32 = 14;
+/// Binary digits behind the point of a row between rows.
 const DIGITS: u32 = 7;
-/// Elements behind a row that may be read, and count for nothing.
-const BEHIND: usize = 8;
+/// Digits behind the point of what is rounded, and half of one.
+const ALL_DIGITS: u32 = DIGITS + WEIGHT_DIGITS;
+const HALF: i32 = 1 << (ALL_DIGITS - 1);
 
 /// What a worker keeps between images.
 #[derive(Default)]
 pub(crate) struct Scratch {
-    /// A row between two rows.
+    /// A row between rows.
     row: Vec<i16>,
     columns: Columns,
+    /// For each row of the result those it is made of, if there may be more than two.
+    rows: Option<Filter>,
+    /// Where rows begin that one is made of.
+    begins: Vec<usize>,
+    /// Sizes, number of channels, and whether with antialiasing, that all of this is for.
+    of: Option<(Size, Size, usize, bool)>,
 }
 
-/// For each column of the result what it lies between.
-#[derive(Default)]
-struct Columns {
-    /// Number of the left element, of the first channel.
-    starts: Vec<i32>,
-    /// Weights of the left and the right element, once for each channel; of three channels as if
-    /// these were four.
-    weights: Vec<[i16; 2]>,
-    /// Of one channel: for every four columns how the eight elements from the first start on are put
-    /// in pairs, as bytes. Empty if four columns lie between more elements.
-    pairs: Vec<[i8; 16]>,
-}
-
-impl Columns {
-    fn set(&mut self, old: usize, new: usize, channels: usize) {
-        let times = if channels == 3 { 4 } else { channels };
-        self.starts.clear();
-        self.weights.clear();
-        for number in 0..new {
-            let (left, right) = place(number, old, new, COLUMN_DIGITS);
-            self.starts.push((left * channels) as i32);
-            let weights = [((1 << COLUMN_DIGITS) - right) as i16, right as i16];
-            self.weights.extend(std::iter::repeat_n(weights, times));
+impl Scratch {
+    /// Make ready for an image; false if the filter reaches too far.
+    fn prepare(&mut self, old: Size, new: Size, channels: usize, antialias: bool) -> bool {
+        let of = Some((old, new, channels, antialias));
+        if self.of == of {
+            return true;
         }
-        self.pairs.clear();
-        if channels == 1 {
-            self.set_pairs();
+        self.of = None;
+        // What becomes longer is not filtered.
+        let filter =
+            |old: usize, new: usize| (antialias && new < old).then(|| Filter::triangle(old, new));
+        let (rows, columns) = (filter(old.0, new.0), filter(old.1, new.1));
+        if rows.iter().chain(&columns).any(Filter::is_long) {
+            return false;
         }
-    }
-
-    fn set_pairs(&mut self) {
-        let (fours, _) = self.starts.as_chunks::<4>();
-        for starts in fours {
-            let mut order = [0; 16];
-            for (byte, place) in order.iter_mut().enumerate() {
-                let number = (starts[byte / 4] - starts[0]) as usize + byte / 2 % 2;
-                if number >= 8 {
-                    self.pairs.clear();
-                    return;
-                }
-                *place = (2 * number + byte % 2) as i8;
-            }
-            self.pairs.push(order);
-        }
+        let columns = columns.unwrap_or_else(|| Filter::between(old.1, new.1));
+        self.columns.set(&columns, channels);
+        self.rows = rows;
+        self.row.clear();
+        self.row.resize(old.1 * channels + self.columns.behind(), 0);
+        self.of = of;
+        true
     }
 }
 
@@ -89,29 +81,41 @@ fn place(number: usize, old: usize, new: usize, digits: u32) -> (usize, i32) {
     (before as usize, share.round() as i32)
 }
 
-/// Resize an image of bytes with up to four channels together; false if it is another one.
+/// Resize an image of bytes with up to four channels together; false if it is another one, or
+/// becomes so much smaller that elements are made of too many others.
 pub(super) fn resize(
     source: &[u8],
     old: Size,
     target: &mut [u8],
     new: Size,
     channels: usize,
+    antialias: bool,
     scratch: &mut Scratch,
 ) -> bool {
     let width = old.1 * channels;
-    if !(1..=4).contains(&channels) || i32::try_from(width).is_err() {
+    if !(1..=4).contains(&channels)
+        || i32::try_from(width).is_err()
+        || !scratch.prepare(old, new, channels, antialias)
+    {
         return false;
     }
-    scratch.columns.set(old.1, new.1, channels);
-    scratch.row.clear();
-    scratch.row.resize(width + BEHIND, 0);
     for (number, out) in target.chunks_exact_mut(new.1 * channels).enumerate() {
-        let (upper, share) = place(number, old.0, new.0, ROW_DIGITS);
-        let lower = (upper + 1).min(old.0 - 1);
-        let rows = [upper, lower].map(|row| &source[row * width..(row + 1) * width]);
-        // The largest weight that 16 bits hold is off by no more than rounding.
-        let share = share.min(i32::from(i16::MAX)) as i16;
-        blend_rows(rows, share, &mut scratch.row[..width]);
+        let row = &mut scratch.row[..width];
+        if let Some(filter) = &scratch.rows {
+            let (start, weights) = filter.of(number);
+            // What has no weight may be any row.
+            let rows = (start..start + 2 * weights.len()).map(|row| row.min(old.0 - 1) * width);
+            scratch.begins.clear();
+            scratch.begins.extend(rows);
+            filter_rows(source, &scratch.begins, weights, row);
+        } else {
+            let (upper, share) = place(number, old.0, new.0, ROW_DIGITS);
+            let lower = (upper + 1).min(old.0 - 1);
+            let rows = [upper, lower].map(|row| &source[row * width..(row + 1) * width]);
+            // The largest weight that 16 bits hold is off by no more than rounding.
+            let share = share.min(i32::from(i16::MAX)) as i16;
+            blend_rows(rows, share, row);
+        }
         blend_columns(&scratch.row, &scratch.columns, channels, out);
     }
     true
@@ -133,7 +137,28 @@ fn blend_rows(rows: [&[u8]; 2], share: i16, between: &mut [i16]) {
     }
 }
 
-/// The elements of a row of the result; `row` has [`BEHIND`] elements more than count.
+/// The weighted mean of rows that begin at places of `source`, two for each pair of weights, as
+/// 16-bit numbers with [`DIGITS`] behind the point.
+fn filter_rows(source: &[u8], begins: &[usize], weights: &[[i16; 2]], between: &mut [i16]) {
+    let (begins, _) = begins.as_chunks::<2>();
+    let mut done = 0;
+    #[cfg(target_arch = "x86_64")]
+    if InstructionSet::in_use() >= InstructionSet::Avx2 {
+        // SAFETY: the processor has the instructions.
+        done = unsafe { avx2::filter_rows(source, begins, weights, between) };
+    }
+    for (number, between) in between.iter_mut().enumerate().skip(done) {
+        let mut sum = 1 << (WEIGHT_DIGITS - DIGITS - 1);
+        for (begins, weights) in begins.iter().zip(weights) {
+            for (begin, &weight) in begins.iter().zip(weights) {
+                sum += i32::from(source[begin + number]) * i32::from(weight);
+            }
+        }
+        *between = (sum >> (WEIGHT_DIGITS - DIGITS)) as i16;
+    }
+}
+
+/// The elements of a row of the result.
 fn blend_columns(row: &[i16], columns: &Columns, channels: usize, out: &mut [u8]) {
     let mut done = 0;
     #[cfg(target_arch = "x86_64")]
@@ -141,35 +166,59 @@ fn blend_columns(row: &[i16], columns: &Columns, channels: usize, out: &mut [u8]
         // SAFETY: the processor has the instructions.
         done = unsafe { avx2::blend_columns(row, columns, channels, out) };
     }
-    let times = columns.weights.len() / columns.starts.len();
-    let rest = columns
-        .starts
-        .iter()
-        .zip(columns.weights.iter().step_by(times))
-        .skip(done);
-    for ((&start, &[left, right]), out) in
-        rest.zip(out[done * channels..].chunks_exact_mut(channels))
-    {
-        let row = &row[start as usize..];
+    for (number, out) in out.chunks_exact_mut(channels).enumerate().skip(done) {
+        let row = &row[columns.starts[number] as usize..];
         for (channel, out) in out.iter_mut().enumerate() {
-            let [left, right] = [
-                i32::from(row[channel]) * i32::from(left),
-                i32::from(row[channel + channels]) * i32::from(right),
-            ];
-            *out = ((left + right + HALF) >> ALL_DIGITS) as u8;
+            let mut sum = HALF;
+            for (pair, weights) in columns.weights_of(number).enumerate() {
+                for (side, weight) in weights.into_iter().enumerate() {
+                    let element = row[channel + (2 * pair + side) * channels];
+                    sum += i32::from(element) * i32::from(weight);
+                }
+            }
+            *out = (sum >> ALL_DIGITS) as u8;
         }
     }
 }
-
-/// Digits behind the point of what is rounded.
-const ALL_DIGITS: u32 = DIGITS + COLUMN_DIGITS;
-const HALF: i32 = 1 << (ALL_DIGITS - 1);
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::instructions::with_each;
     use proptest::prelude::*;
+
+    /// In double precision, by the formula of a filter that is cut at the ends.
+    fn filtered(source: &[u8], old: Size, new: Size, channels: usize) -> Vec<f64> {
+        let axis = |number: usize, old: usize, new: usize| {
+            let scale = old as f64 / new as f64;
+            let (center, width) = ((number as f64 + 0.5) * scale, scale.max(1.0));
+            let weight = |at: usize| (1.0 - (at as f64 + 0.5 - center).abs() / width).max(0.0);
+            let weights: Vec<f64> = (0..old).map(weight).collect();
+            let sum: f64 = weights.iter().sum();
+            weights
+                .into_iter()
+                .map(|weight| weight / sum)
+                .collect::<Vec<_>>()
+        };
+        let mut made = Vec::new();
+        for y in 0..new.0 {
+            let down = axis(y, old.0, new.0);
+            for x in 0..new.1 {
+                let along = axis(x, old.1, new.1);
+                for channel in 0..channels {
+                    let mut sum = 0.0;
+                    for (y, down) in down.iter().enumerate() {
+                        for (x, along) in along.iter().enumerate() {
+                            let element = source[(y * old.1 + x) * channels + channel];
+                            sum += down * along * f64::from(element);
+                        }
+                    }
+                    made.push(sum);
+                }
+            }
+        }
+        made
+    }
 
     /// In double precision, by the formula.
     fn exact(source: &[u8], old: Size, new: Size, channels: usize) -> Vec<f64> {
@@ -203,9 +252,11 @@ mod tests {
             old in (1_usize..40, 1_usize..40),
             new in (1_usize..40, 1_usize..40),
             channels in 1_usize..5,
+            antialias in any::<bool>(),
             extremes in any::<bool>(),
             seed in any::<u32>(),
         ) {
+            let antialias = antialias && old.0 <= 7 * new.0 && old.1 <= 7 * new.1;
             let mut state = seed | 1;
             let source: Vec<u8> = (0..old.0 * old.1 * channels)
                 .map(|_| {
@@ -214,13 +265,14 @@ mod tests {
                     if extremes { if byte > 127 { 255 } else { 0 } } else { byte }
                 })
                 .collect();
-            let expected = exact(&source, old, new, channels);
+            let formula = if antialias { filtered } else { exact };
+            let (expected, off) = (formula(&source, old, new, channels), if antialias { 0.6 } else { 0.52 });
             let mut first: Option<Vec<u8>> = None;
             with_each(|set| {
                 let mut made = vec![1; expected.len()];
-                assert!(resize(&source, old, &mut made, new, channels, &mut Scratch::default()));
+                assert!(resize(&source, old, &mut made, new, channels, antialias, &mut Scratch::default()));
                 for (made, exact) in made.iter().zip(&expected) {
-                    assert!((f64::from(*made) - exact).abs() < 0.52, "{made} for {exact}");
+                    assert!((f64::from(*made) - exact).abs() < off, "{made} for {exact}");
                 }
                 assert_eq!(first.get_or_insert_with(|| made.clone()), &made, "{}", set.name());
             });
@@ -237,6 +289,7 @@ mod tests {
             &mut made,
             (37, 29),
             3,
+            false,
             &mut Scratch::default()
         ));
         assert_eq!(made, source);
@@ -246,6 +299,7 @@ mod tests {
             &mut made,
             (37, 29),
             5,
+            false,
             &mut Scratch::default()
         ));
     }
