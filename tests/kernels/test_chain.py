@@ -179,6 +179,37 @@ def test_elementwise_kernels_with_parameters_per_item():
     assert_array_equal(batch.images[:, 4999], np.arange(50) + 1)
 
 
+@pytest.mark.parametrize("n", [1, 1023, 20_000])
+def test_elementwise_kernels_of_ones_own_in_parts(fixture_kernels, n):
+    doubled = fixture_kernels.doubled
+    batch = Images(np.arange(20))
+    batch.images = x = np.random.default_rng(0).normal(size=(20, n))
+    chain = kernels.chain(doubled.bind(limit=P(np.arange(20) + 10.0)), kernels.invert, doubled)
+    batch.apply_parallel(chain, src="images", dst="made")
+    assert_array_equal(batch.made, (1 - 2 * x) * 2)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [(9.0, "doubled: 9 is above 7"), (np.nan, "kernel doubled panicked: an element is no number")],
+)
+@pytest.mark.parametrize("place", [0, 1023, 1024, 19_999])
+def test_a_failing_part_is_one_of_a_failing_item(fixture_kernels, bad, message, place):
+    doubled = fixture_kernels.doubled
+    batch = Images(np.arange(100, 120))
+    x = np.zeros((20, 20_000))
+    batch.images = x
+    limits = np.full(20, 7.0)
+    chain = kernels.chain(kernels.invert, kernels.invert, doubled.bind(limit=P(limits)))
+    x[[6, 11], place] = bad
+    batch.images = x
+    with pytest.raises(ActionError, match=rf"item 106 \(position 6\).*{message}"):
+        batch.apply_parallel(chain, src="images")
+    assert_array_equal(batch.images, x)
+    batch.images = np.ones((20, 20_000))
+    assert (batch.apply_parallel(chain, src="images").images == 2).all()
+
+
 def test_items_that_do_not_lie_end_to_end():
     x = images().transpose(0, 2, 1, 3)
     bound = kernels.scale_shift.bind(scale=2), kernels.invert.bind()

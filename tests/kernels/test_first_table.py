@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from ironbatch import ActionError, Batch, P
+from ironbatch import ActionError, Batch, P, kernels
 from ironbatch.components import Ragged
 from ironbatch.kernels import load_kernels
 
@@ -58,10 +58,16 @@ def test_parameters_per_item(multiply):
     assert batch.signals[:, 0].tolist() == [1, 2, 3, 4]
 
 
+def test_in_one_pass_with_others(multiply):
+    x = np.random.default_rng(0).random((9, 5000))
+    chain = kernels.chain(multiply, kernels.scale_shift.bind(shift=1), multiply.bind(factor=3))
+    assert_array_equal(chain.run_batch(x), (2 * x + 1) * 3)
+
+
 def test_a_failing_item(multiply):
     batch = Signals(np.arange(100, 150))
     x = np.ones((50, 2))
     x[[20, 30], 0] = -1
     batch.signals = x
-    with pytest.raises(ActionError, match=r"item 120 \(position 20\).*begins with a negative"):
+    with pytest.raises(ActionError, match=r"item 120 \(position 20\).*has a negative"):
         batch.apply_parallel(multiply, src="signals")

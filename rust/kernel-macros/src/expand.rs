@@ -1,12 +1,11 @@
 //! The module beside the function: static tables and the functions they point to.
 
-use crate::signature::{Argument, Operand, Parameter, Pass, Rank, Signature};
+use crate::run::{dimension, dispatch, run, run_part};
+use crate::signature::{Operand, Signature};
 use crate::statics::{operands, params};
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
-use syn::{
-    Attribute, Error, Expr, ExprLit, GenericParam, Generics, Ident, Lit, Meta, Result, Type,
-};
+use quote::quote;
+use syn::{Attribute, Error, Expr, ExprLit, GenericParam, Generics, Ident, Lit, Meta, Result};
 
 pub fn expand(signature: &Signature) -> Result<TokenStream> {
     let function = &signature.function;
@@ -16,6 +15,10 @@ pub fn expand(signature: &Signature) -> Result<TokenStream> {
     let plan = plan(signature);
     let infer = infer(signature)?;
     let run = run(signature);
+    let (part, run_part) = match run_part(signature) {
+        Some(part) => (part, quote!(Some(kernel_run_part))),
+        None => (quote!(), quote!(None)),
+    };
     let state = state(signature);
     let (input_statics, inputs) = operands(signature, &signature.inputs, "INPUT");
     let (output_statics, outputs) = operands(signature, &signature.outputs, "OUTPUT");
@@ -53,6 +56,7 @@ pub fn expand(signature: &Signature) -> Result<TokenStream> {
             #plan
             #infer
             #run
+            #part
             #state
             #input_statics
             #output_statics
@@ -84,6 +88,7 @@ pub fn expand(signature: &Signature) -> Result<TokenStream> {
                 new_state: #new_state,
                 drop_state: #drop_state,
                 run: Some(kernel_run),
+                run_part: #run_part,
             });
         }
     })
@@ -312,203 +317,6 @@ fn same_shape(signature: &Signature, output: &Operand) -> Result<TokenStream> {
         quote!(inputs[0].shape.clone())
     };
     Ok(quote!(sdk::Spec { dtype: #dtype, shape: #shape }))
-}
-
-fn dimension(rank: Rank) -> TokenStream {
-    match rank {
-        Rank::Any => quote!(sdk::ndarray::IxDyn),
-        Rank::Fixed(rank) => {
-            let name = format_ident!("Ix{rank}");
-            quote!(sdk::ndarray::#name)
-        }
-    }
-}
-
-fn run(signature: &Signature) -> TokenStream {
-    let function = &signature.function;
-    let name = &function.sig.ident;
-    let (generics, _, bounds) = function.sig.generics.split_for_impl();
-    let variables: Vec<_> = signature
-        .options
-        .types
-        .iter()
-        .map(|(name, _)| name)
-        .collect();
-    let turbofish = if variables.is_empty() {
-        quote!()
-    } else {
-        quote!(::<#(#variables),*>)
-    };
-    let setup = setup(signature);
-    let own = own_values(signature);
-    let arguments = signature.arguments.iter().map(|argument| match argument {
-        Argument::Input(number) => {
-            let input = format_ident!("input_{number}");
-            quote!(#input.at(item))
-        }
-        Argument::Output(number) => {
-            let output = format_ident!("output_{number}");
-            if signature.outputs[*number].growing.is_some() {
-                quote!(&mut #output.begin())
-            } else {
-                quote!(#output.at(item))
-            }
-        }
-        Argument::Param(number) => pass(&signature.params[*number], *number),
-        Argument::State => quote!(&mut *state),
-        Argument::Item => quote!(sdk::Item::new(call, item)),
-        Argument::Rng => quote!(&mut streams.of(item)),
-    });
-    let ended = signature
-        .outputs
-        .iter()
-        .enumerate()
-        .map(|(number, output)| {
-            let items = format_ident!("output_{number}");
-            output.growing.map(|_| quote!(#items.end(item);))
-        });
-    let dispatch = dispatch(signature, &quote!(kernel_typed), &quote!(call), &variables);
-    quote! {
-        fn kernel_typed #generics (call: &call::Call) -> ::core::result::Result<(), call::Stop> #bounds {
-            unsafe {
-                let plan = call.plan::<Plan>();
-                #setup
-                call.each(|item| {
-                    #own
-                    sdk::Outcome::into_result(super::#name #turbofish (#(#arguments),*))?;
-                    #(#ended)*
-                    Ok(())
-                })
-            }
-        }
-
-        unsafe extern "C" fn kernel_run(call: *const abi::RunCall) -> i32 {
-            unsafe {
-                call::run(call, |call| {
-                    #dispatch
-                })
-            }
-        }
-    }
-}
-
-/// What is the same for all items of a call.
-fn setup(signature: &Signature) -> TokenStream {
-    let mut setup = TokenStream::new();
-    for (number, input) in signature.inputs.iter().enumerate() {
-        let (variable, element, axes) = (
-            format_ident!("input_{number}"),
-            &input.element,
-            dimension(input.rank),
-        );
-        setup.extend(quote! {
-            let #variable = sdk::operand::Input::<#element, #axes>::new(call.input(#number))?;
-        });
-    }
-    for (number, output) in signature.outputs.iter().enumerate() {
-        let (variable, element, axes) = (
-            format_ident!("output_{number}"),
-            &output.element,
-            dimension(output.rank),
-        );
-        setup.extend(if output.growing.is_some() {
-            quote!(let mut #variable = sdk::growing::Items::<#element>::new(call, #number)?;)
-        } else {
-            quote! {
-                let #variable = sdk::operand::Output::<#element, #axes>::new(call.output(#number))?;
-            }
-        });
-    }
-    for number in 0..signature.params.len() {
-        let variable = format_ident!("items_{number}");
-        setup.extend(quote!(let #variable = call.param(#number);));
-    }
-    if let Some(state) = &signature.state {
-        setup.extend(quote!(let state = call.state::<#state>();));
-    }
-    if signature.draws() {
-        setup.extend(quote!(let streams = call.streams()?;));
-    }
-    setup
-}
-
-fn pass(param: &Parameter, number: usize) -> TokenStream {
-    let name = &param.name;
-    let own = format_ident!("own_{number}");
-    match param.pass {
-        Pass::Borrow => quote!(#own.as_ref().unwrap_or(&plan.#name)),
-        Pass::BorrowInside => quote!(#own.as_ref().unwrap_or(&plan.#name).as_deref()),
-        Pass::BorrowWhole => quote!(#own.as_ref().unwrap_or(&plan.#name).as_ref()),
-        Pass::Copy => quote!(#own.unwrap_or_else(|| plan.#name.clone())),
-    }
-}
-
-/// The item's own value of each parameter, if it has one.
-fn own_values(signature: &Signature) -> TokenStream {
-    let values = signature.params.iter().enumerate().map(|(number, param)| {
-        let stored = &param.stored;
-        let (own, items) = (
-            format_ident!("own_{number}"),
-            format_ident!("items_{number}"),
-        );
-        quote! {
-            let #own = match #items {
-                None => None,
-                Some(values) => <#stored as sdk::Param>::at(values, item)?,
-            };
-        }
-    });
-    quote!(#(#values)*)
-}
-
-/// Call a function that is generic in some of the variables with the types that operands have.
-fn dispatch(
-    signature: &Signature,
-    function: &TokenStream,
-    arguments: &TokenStream,
-    variables: &[&Ident],
-) -> TokenStream {
-    if variables.is_empty() {
-        return quote!(#function(#arguments));
-    }
-    let types = || {
-        let types = signature.options.types.iter().enumerate();
-        types.filter(|(_, (name, _))| variables.contains(&name))
-    };
-    let bound = types().map(|(number, _)| {
-        let is_bound =
-            |operand: &Operand| signature.type_variable(&operand.element) == Some(number + 1);
-        if let Some(input) = signature.inputs.iter().position(is_bound) {
-            quote!(call.input(#input).dtype)
-        } else if let Some(output) = signature.outputs.iter().position(is_bound) {
-            quote!(call.output(#output).dtype)
-        } else {
-            quote!(compile_error!("a type parameter that no operand has"))
-        }
-    });
-    let mut combinations: Vec<Vec<&Type>> = vec![Vec::new()];
-    for (_, (_, types)) in types() {
-        combinations = combinations
-            .iter()
-            .flat_map(|chosen| {
-                types
-                    .iter()
-                    .map(move |next| chosen.iter().copied().chain([next]).collect())
-            })
-            .collect();
-    }
-    let arms = combinations.iter().map(|types| {
-        quote! {
-            if dtypes == [#(<#types as sdk::Element>::DTYPE as u32),*] {
-                return #function::<#(#types),*>(#arguments);
-            }
-        }
-    });
-    quote! {
-        let dtypes = [#(#bound),*];
-        #(#arms)*
-        Err(sdk::Error::new("not one of the dtypes of this kernel").into())
-    }
 }
 
 fn state(signature: &Signature) -> TokenStream {

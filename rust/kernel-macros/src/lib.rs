@@ -1,6 +1,7 @@
 //! The `#[kernel]` attribute of `ironbatch-kernel`, which re-exports it.
 
 mod expand;
+mod run;
 mod signature;
 mod statics;
 

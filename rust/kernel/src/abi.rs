@@ -17,7 +17,7 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"IRONBTCH");
 /// Tables of another major version are refused.
 pub const MAJOR: u32 = 0;
 /// Minor version of this crate; any other one is accepted.
-pub const MINOR: u32 = 4;
+pub const MINOR: u32 = 5;
 /// Name of the function, of type [`GetTable`], that a library exports.
 pub const SYMBOL: &str = "ironbatch_kernel_table";
 /// Name of the capsule that a Python object's `__kernel_table__()` returns.
@@ -144,6 +144,13 @@ pub struct KernelInfo {
     pub drop_state: Option<unsafe extern "C" fn(*mut c_void)>,
     /// Process a range of items.
     pub run: Option<unsafe extern "C" fn(*const RunCall) -> i32>,
+    /// Process some elements of an item that lie end to end: `(call, input, output, count)`. Since
+    /// 0.5; zero if there is none. For kernels that treat each element by itself, with one input and
+    /// one output.
+    ///
+    /// The call is about one item; its operands have the dtypes, but elements are where the
+    /// pointers say. An item comes in parts of a few kilobytes, each with the same call.
+    pub run_part: Option<unsafe extern "C" fn(*const RunCall, *const u8, *mut u8, usize) -> i32>,
 }
 
 /// The operand may be dense.
@@ -430,8 +437,9 @@ macro_rules! assert_layout {
 
 assert_layout! {
     KernelTable: 72, magic 0, major 8, minor 12, struct_size 16, name 24, kernels 56, n_kernels 64;
-    KernelInfo: 152, name 8, doc 24, flags 40, inputs 48, outputs 64, params 80, prepare 96,
-        drop_plan 104, infer 112, infer_items 120, new_state 128, drop_state 136, run 144;
+    KernelInfo: 160, name 8, doc 24, flags 40, inputs 48, outputs 64, params 80, prepare 96,
+        drop_plan 104, infer 112, infer_items 120, new_state 128, drop_state 136, run 144,
+        run_part 152;
     OperandInfo: 48, name 8, dtypes 24, type_variable 32, kinds 36, min_rank 40, max_rank 44;
     OperandSpec: 88, kind 8, dtype 12, rank 16, shape 24;
     Operand: 184, kind 8, dtype 12, rank 16, data 24, item_stride 32, shape 40, strides 104,

@@ -158,6 +158,12 @@ impl Call {
         Ok(Streams(unsafe { copy(self.raw.random) }))
     }
 
+    /// The item that a call about one item is about.
+    #[inline]
+    pub fn item(&self) -> usize {
+        self.raw.start
+    }
+
     /// Call `body` for each item until one fails or the host wants the call to end.
     #[inline]
     pub fn each(&self, mut body: impl FnMut(usize) -> Result<()>) -> std::result::Result<(), Stop> {

@@ -2,7 +2,9 @@
 
 use crate::abi::{self, MAX_RANK, Operand};
 use crate::{Element, Error, Result};
-use ndarray::{ArrayView, ArrayViewMut, Axis, Dimension, ShapeBuilder, StrideShape};
+use ndarray::{
+    ArrayView, ArrayView1, ArrayViewMut, ArrayViewMut1, Axis, Dimension, ShapeBuilder, StrideShape,
+};
 use std::marker::PhantomData;
 
 /// Where the items of an operand are, with what is the same for all items looked at once.
@@ -182,4 +184,25 @@ impl<'a, T: Element, D: Dimension> Output<'a, T, D> {
         }
         view
     }
+}
+
+/// Elements that lie end to end, as an array of one axis.
+///
+/// # Safety
+/// There are so many, valid, aligned and readable for as long as the view lives.
+#[inline]
+pub unsafe fn part<'a, T: Element>(data: *const u8, count: usize) -> ArrayView1<'a, T> {
+    // SAFETY: promised by the caller.
+    unsafe { ArrayView1::from_shape_ptr(count, data.cast()) }
+}
+
+/// Elements to be written that lie end to end, as an array of one axis.
+///
+/// # Safety
+/// There is room for so many, valid, aligned and writable for as long as the view lives, and nothing
+/// else leads to it.
+#[inline]
+pub unsafe fn part_mut<'a, T: Element>(data: *mut u8, count: usize) -> ArrayViewMut1<'a, T> {
+    // SAFETY: promised by the caller.
+    unsafe { ArrayViewMut1::from_shape_ptr(count, data.cast()) }
 }

@@ -3,7 +3,7 @@
 use super::definition::Kernel;
 use super::host::HOST;
 use super::memory::extent;
-use super::plan::{MessageBuffer, Plan};
+use super::plan::{MessageBuffer, Plan, State};
 use super::run::Prepared;
 use crate::Error;
 use crate::executor::{CancelFlag, ItemError};
@@ -35,6 +35,8 @@ pub(super) struct Caller<'p> {
     /// Room for those to the inputs, the output, and the parameters.
     pointers: Vec<*const Operand>,
     buffer: MessageBuffer,
+    /// The call about the parts of an item, with a state that is its own.
+    open: Option<RunCall>,
 }
 
 impl<'p> Caller<'p> {
@@ -55,6 +57,7 @@ impl<'p> Caller<'p> {
             random,
             pointers: Vec::with_capacity(n_inputs + 1 + params.len()),
             buffer: MessageBuffer::new(),
+            open: None,
         }
     }
 
@@ -66,13 +69,61 @@ impl<'p> Caller<'p> {
         self.operands[self.n_inputs] = *operand;
     }
 
-    /// Go over to other places of the first input and of the output, with as many elements of one
-    /// axis each.
-    pub(super) fn set_part(&mut self, input: *mut u8, output: *mut u8, n_elements: usize) {
-        for (number, place) in [(0, input), (self.n_inputs, output)] {
-            let operand = &mut self.operands[number];
-            operand.data = place;
-            operand.shape[0] = n_elements as i64;
+    /// Begin to process an item in parts, up to [`end`](Self::end). Input and output have one axis.
+    pub(super) fn begin(&mut self, item: usize, cancel: &CancelFlag) -> Result<(), ItemError> {
+        let raw = self.raw_call(item, cancel, ptr::null_mut());
+        let state = self.plan.check_out();
+        let state = state.map_err(|error| ItemError { item, error })?;
+        let message = self.buffer.pass();
+        self.open = Some(RunCall {
+            state: state.0,
+            message,
+            ..raw
+        });
+        Ok(())
+    }
+
+    /// Process elements of the item that was begun; what is not [`abi::OK`] ends it.
+    #[inline]
+    pub(super) fn part(&mut self, input: *mut u8, output: *mut u8, n_elements: usize) -> i32 {
+        let Some(open) = &self.open else {
+            return abi::FAILED;
+        };
+        let info = &self.plan.kernel().info;
+        let code = if let Some(run_part) = info.run_part {
+            // SAFETY: see `Plan::invoke`; whoever calls has memory for so many elements on either
+            // side.
+            unsafe { run_part(&raw const *open, input, output, n_elements) }
+        } else {
+            for (number, place) in [(0, input), (self.n_inputs, output)] {
+                let operand = &mut self.operands[number];
+                operand.data = place;
+                operand.shape[0] = n_elements as i64;
+            }
+            // SAFETY: as above.
+            info.run
+                .map_or(abi::FAILED, |run| unsafe { run(&raw const *open) })
+        };
+        if code != abi::OK {
+            self.close(code == abi::PANICKED);
+        }
+        code
+    }
+
+    /// End an item that was begun.
+    pub(super) fn end(&mut self) {
+        self.close(false);
+    }
+
+    fn close(&mut self, panicked: bool) {
+        let Some(open) = self.open.take() else {
+            return;
+        };
+        let state = State(open.state);
+        if panicked {
+            self.plan.drop_state(&state);
+        } else {
+            self.plan.check_in(state);
         }
     }
 
@@ -84,6 +135,12 @@ impl<'p> Caller<'p> {
         cancel: &CancelFlag,
         view: Option<&mut Operand>,
     ) -> Result<(), ItemError> {
+        let view = view.map_or(ptr::null_mut(), ptr::from_mut);
+        let raw = self.raw_call(item, cancel, view);
+        self.plan.invoke(raw, &mut self.buffer)
+    }
+
+    fn raw_call(&mut self, item: usize, cancel: &CancelFlag, view: *mut Operand) -> RunCall {
         self.pointers.clear();
         self.pointers
             .extend(self.operands.iter().map(ptr::from_ref));
@@ -91,15 +148,14 @@ impl<'p> Caller<'p> {
         let of_params = params.map(|param| param.as_ref().map_or(ptr::null(), ptr::from_ref));
         self.pointers.extend(of_params);
         let pointers = self.pointers.as_ptr();
-        let raw = RunCall {
+        RunCall {
             inputs: pointers,
             outputs: pointers.wrapping_add(self.n_inputs),
             params: pointers.wrapping_add(self.operands.len()),
             random: self.random.as_ref().map_or(ptr::null(), ptr::from_ref),
-            view: view.map_or(ptr::null_mut(), ptr::from_mut),
+            view,
             ..self.plan.raw_call(item..item + 1, cancel)
-        };
-        self.plan.invoke(raw, &mut self.buffer)
+        }
     }
 }
 

@@ -13,9 +13,9 @@ use ironbatch_kernel::abi::{self, Operand};
 use ironbatch_kernel::{Dtype, PastCaches};
 use std::ops::Range;
 
-/// Bytes of the larger side of a part: few enough to stay near the processor, and so many that
-/// calling a kernel takes no time beside its work.
-const PART: usize = 32 << 10;
+/// Bytes of the larger side of a part: so few that three of them fit into the innermost cache, and so
+/// many that calling a kernel takes little beside its work.
+const PART: usize = 8 << 10;
 /// From one piece of memory for parts to the next one: not a multiple of a page, as the processor
 /// takes what lies at the same place of two pages for the same and waits.
 const APART: usize = PART + 17 * 64;
@@ -50,8 +50,17 @@ impl Worker<'_> {
             dtype = dtype_of(number);
             self.calls[number].set_output(&dense(odd, dtype, &[0]));
         }
+        let mut begun = Ok(());
+        for &number in numbers {
+            begun = begun.and_then(|()| self.calls[number].begin(item, self.cancel));
+        }
+        let mut code = abi::OK;
         let mut start = 0;
-        while start < count {
+        'parts: while begun.is_ok() && start < count {
+            if self.cancel.is_cancelled() {
+                code = abi::CANCELLED;
+                break;
+            }
             let n = length.min(count - start);
             let mut given = match &mut reader {
                 None => before.data.wrapping_add(start * size_before),
@@ -69,15 +78,16 @@ impl Worker<'_> {
                     0 => even,
                     _ => odd,
                 };
-                let call = &mut self.calls[number];
-                call.set_part(given, made, n);
-                match call.call(item, self.cancel, None) {
-                    Ok(()) => {}
-                    Err(ItemError {
-                        error: error @ Error::Interrupted,
-                        ..
-                    }) => return Err(failed(error)),
-                    Err(_) => return Ok(false),
+                if reader.is_none() && numbers.len() > 1 {
+                    // While the kernels work on this part, memory would have nothing to do.
+                    let next = (start + n) * size_before;
+                    let bytes = (count * size_before - next).min(n * size_before);
+                    let share = bytes / numbers.len();
+                    ask_for(before.data.wrapping_add(next + share * place), share);
+                }
+                code = self.calls[number].part(given, made, n);
+                if code != abi::OK {
+                    break 'parts;
                 }
                 given = made;
             }
@@ -94,6 +104,24 @@ impl Worker<'_> {
             }
             start += n;
         }
-        Ok(true)
+        for &number in numbers {
+            self.calls[number].end();
+        }
+        begun?;
+        match code {
+            abi::OK => Ok(true),
+            abi::CANCELLED => Err(failed(Error::Interrupted)),
+            _ => Ok(false),
+        }
+    }
+}
+
+/// Have memory brought near that is read soon.
+fn ask_for(place: *const u8, bytes: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..bytes).step_by(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every processor of this kind has the instruction, which never fails.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(place.wrapping_add(line).cast()) };
     }
 }
