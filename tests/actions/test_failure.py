@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import pickle
 import traceback
 from typing import Any
@@ -107,6 +108,11 @@ def test_what_does_not_pickle_of_a_cause_is_left_behind() -> None:
     assert isinstance(again, ValueError)
     assert again.item_id == "a"
     assert str(again.__cause__) == "here"
+
+
+def test_a_way_to_pickle_any_exception_is_not_taken() -> None:
+    copyreg.pickle(type(make(ValueError("here"))), lambda error: (ValueError, error.args))
+    assert isinstance(pickle.loads(pickle.dumps(make(ValueError("here")))), ActionError)
 
 
 def test_a_cause_whose_class_does_not_pickle_travels_as_text() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
@@ -84,6 +85,9 @@ def _family(kind: Any) -> type[_Failure]:
 
 def _new(kind: type[BaseException], args: tuple[Any, ...], state: dict[str, Any]) -> _Failure:
     family: type[_Failure] = _family(kind)  # type: ignore[arg-type]
+    # Packages (tblib, which comes with Dask) register a way to pickle any exception that there is:
+    # it comes before `__reduce__`, and knows nothing of what does not pickle.
+    copyreg.dispatch_table.pop(family, None)
     try:
         return allocate(family, args, state, kind)
     except Exception:
