@@ -1,11 +1,19 @@
 //! `standardize`: zero mean and unit standard deviation.
 
 use super::moving::{self, Movable};
+use super::single::{Line, write_in_turn};
 use super::{Number, map_slice};
 use crate::instructions::{InstructionSet, vectorised};
 use crate::shuffling::{self, Aligned};
 use ironbatch_kernel::{Dtype, Error, F16, Item, PastCaches, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
+
+/// What a worker keeps: how the last functions of bytes are computed quickly, if they can be.
+#[derive(Default)]
+pub(crate) struct Kept {
+    of: (Vec<f64>, Vec<f64>, f64, usize),
+    lines: Option<Vec<Line>>,
+}
 
 /// Shift and scale to a mean of 0 and a standard deviation of 1: ``(x * scale - mean) / std``.
 ///
@@ -41,6 +49,7 @@ pub(crate) fn standardize<T: Number + Movable, U: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, U>,
     item: Item,
+    kept: &mut Kept,
     mean: Option<&[f64]>,
     std: Option<&[f64]>,
     #[default(1.0)] scale: f64,
@@ -57,9 +66,8 @@ pub(crate) fn standardize<T: Number + Movable, U: Number>(
     } else {
         x.shape().last().copied().unwrap_or(1)
     };
-    let of = |list: &[f64], channel: usize| if list.len() == 1 { list[0] } else { list[channel] };
     let formula = |channel: usize| {
-        let (mean, factor) = (of(mean, channel), 1.0 / of(std, channel));
+        let (mean, factor) = (of_channel(mean, channel), 1.0 / of_channel(std, channel));
         move |value: f64| U::from_f64((value * scale - mean) * factor)
     };
     let turns = channels == "first";
@@ -81,10 +89,21 @@ pub(crate) fn standardize<T: Number + Movable, U: Number>(
         n_channels,
         turns,
         writer: item.is_past_caches(0).then(PastCaches::new),
+        lines: None,
     };
     // A byte has few values: each is computed once for an item.
     let is_looked_up = size_of::<T>() == 1 && x.len() >= 256 * n_channels;
-    let tables: Vec<[U; 256]> = if is_looked_up && !target.computes_planes() {
+    if is_looked_up && n_channels <= 4 {
+        let of = (mean, std, scale, n_channels);
+        let line = |channel: usize| {
+            Line::new(of_channel(mean, channel) / scale, scale / of_channel(std, channel), formula(channel))
+        };
+        kept.set(of, line);
+    } else {
+        kept.lines = None;
+    }
+    target.lines = kept.lines.as_deref();
+    let tables: Vec<[U; 256]> = if is_looked_up && !target.computes_lines() && !target.computes_planes() {
         (0..n_channels)
             .map(|channel| std::array::from_fn(|value| formula(channel)(value as f64)))
             .collect()
@@ -92,7 +111,11 @@ pub(crate) fn standardize<T: Number + Movable, U: Number>(
         Vec::new()
     };
     moving::in_parts(&x, part_length(n_channels), |first, part| match T::bytes(part) {
-        Some(bytes) if target.computes_planes() => target.write_planes(first, bytes, &formula),
+        Some(bytes) if target.computes_lines() => target.write_lines(first, bytes),
+        Some(bytes) if target.computes_planes() => target.write_planes(first, bytes, |channel| {
+            let formula = formula(channel);
+            move |value: u8| formula(f64::from(value))
+        }),
         Some(bytes) if !tables.is_empty() => target.write(first, bytes, |channel: usize| {
             let table = &tables[channel];
             move |value: u8| table[usize::from(value)]
@@ -117,6 +140,26 @@ fn part_length(n_channels: usize) -> usize {
     n_channels * if n_groups > LINES { n_groups / LINES * LINES } else { n_groups }
 }
 
+/// The number of a channel in a list that may have one for all.
+fn of_channel(list: &[f64], channel: usize) -> f64 {
+    if list.len() == 1 { list[0] } else { list[channel] }
+}
+
+impl Kept {
+    /// Make ready for a function of each channel.
+    fn set(
+        &mut self,
+        (mean, std, scale, n_channels): (&[f64], &[f64], f64, usize),
+        line: impl Fn(usize) -> Option<Line>,
+    ) {
+        let of = &self.of;
+        if self.lines.is_none() || (&of.0[..], &of.1[..], of.2, of.3) != (mean, std, scale, n_channels) {
+            self.of = (mean.to_vec(), std.to_vec(), scale, n_channels);
+            self.lines = (0..n_channels).map(line).collect();
+        }
+    }
+}
+
 /// Where the result goes.
 struct Target<'t, U> {
     elements: &'t mut [U],
@@ -127,9 +170,43 @@ struct Target<'t, U> {
     turns: bool,
     /// If it is written past the caches.
     writer: Option<PastCaches>,
+    /// Functions of bytes, one for each channel, if they are quickly computed.
+    lines: Option<&'t [Line]>,
 }
 
 impl<U: Number> Target<'_, U> {
+    /// Whether bytes are best written by [`write_lines`](Self::write_lines).
+    fn computes_lines(&self) -> bool {
+        self.lines.is_some() && (!self.turns || matches!(self.n_channels, 1 | 3))
+    }
+
+    /// Write functions of bytes from element `first` on.
+    fn write_lines(&mut self, first: usize, source: &[u8]) {
+        match (self.lines, self.n_channels) {
+            (Some(lines), 3) if self.turns => {
+                self.write_planes(first, source, |channel| {
+                    let line = lines[channel];
+                    move |byte| line.at(byte)
+                });
+            }
+            (Some(&[line]), _) => {
+                self.write_straight(first, source, |source, target| {
+                    map_slice(source, target, |byte| line.at(byte));
+                });
+            }
+            (Some(&[a, b]), _) => self.write_straight(first, source, |source, target| {
+                write_in_turn(source, target, &[a, b]);
+            }),
+            (Some(&[a, b, c]), _) => self.write_straight(first, source, |source, target| {
+                write_in_turn(source, target, &[a, b, c]);
+            }),
+            (Some(&[a, b, c, d]), _) => self.write_straight(first, source, |source, target| {
+                write_in_turn(source, target, &[a, b, c, d]);
+            }),
+            _ => {}
+        }
+    }
+
     /// Whether bytes are best written by [`write_planes`](Self::write_planes).
     fn computes_planes(&self) -> bool {
         self.turns
@@ -142,7 +219,7 @@ impl<U: Number> Target<'_, U> {
     ///
     /// Several bytes at a time are computed as quickly as each is looked up, and whole lines of
     /// memory are written.
-    fn write_planes<F: Fn(f64) -> U>(
+    fn write_planes<F: Fn(u8) -> U>(
         &mut self,
         first: usize,
         source: &[u8],
@@ -152,20 +229,21 @@ impl<U: Number> Target<'_, U> {
         let mut made = Aligned([U::from_f64(0.0); shuffling::GROUPS]);
         let is_done = shuffling::split_in_parts(source, |group, planes| {
             for ((channel, plane), formula) in planes.into_iter().enumerate().zip(&formulas) {
-                let made = &mut made.0[..plane.len()];
-                map_slice(plane, made, |value| formula(f64::from(value)));
                 let start = channel * self.n_groups + first / 3 + group;
                 let target = &mut self.elements[start..start + plane.len()];
-                match &self.writer {
-                    Some(writer) => writer.copy(made, target),
-                    None => target.copy_from_slice(made),
-                }
+                let Some(writer) = &self.writer else {
+                    map_slice(plane, target, formula);
+                    continue;
+                };
+                let made = &mut made.0[..plane.len()];
+                map_slice(plane, made, formula);
+                writer.copy(made, target);
             }
         });
         if !is_done {
             self.turn(first / 3, source, |channel| {
                 let formula = &formulas[channel];
-                move |value: u8| formula(f64::from(value))
+                move |value: u8| formula(value)
             });
         }
     }
@@ -182,16 +260,24 @@ impl<U: Number> Target<'_, U> {
             self.turn(first / n_channels, source, function);
             return;
         }
+        self.write_straight(first, source, |source, target| {
+            spread(source, target, n_channels, &function);
+        });
+    }
+
+    /// Write elements to their own places, from element `first` on, by `fill(source, target)` for
+    /// each part.
+    fn write_straight<T>(&mut self, first: usize, source: &[T], fill: impl Fn(&[T], &mut [U])) {
         let target = &mut self.elements[first..first + source.len()];
         let Some(writer) = &self.writer else {
-            spread(source, target, n_channels, function);
+            fill(source, target);
             return;
         };
         let mut made = Aligned([U::from_f64(0.0); PART]);
-        let part = part_length(n_channels);
+        let part = part_length(self.n_channels);
         for (source, target) in source.chunks(part).zip(target.chunks_mut(part)) {
             let made = &mut made.0[..source.len()];
-            spread(source, made, n_channels, &function);
+            fill(source, made);
             writer.copy(made, target);
         }
     }

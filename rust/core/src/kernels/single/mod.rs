@@ -15,6 +15,10 @@
 //! Correctly Rounded Sums: Proved Algorithms Using Rounding to Odd*, IEEE Transactions on Computers
 //! 57(4), 2008).
 
+mod bytes;
+
+pub(crate) use bytes::{Line, write_in_turn};
+
 use super::{Number, map_elements};
 use crate::instructions::InstructionSet;
 use ironbatch_kernel::Dtype;
