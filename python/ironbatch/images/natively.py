@@ -25,6 +25,7 @@ from ironbatch.images.pixels import (
     number_of,
 )
 from ironbatch.images.sampling import SAMPLING, interpolation_for
+from ironbatch.kernels.distributions import BoundDistribution
 from ironbatch.namedexpr.per_item import PerItem
 
 __all__ = [
@@ -148,10 +149,17 @@ def multiplicative_noise(images: Images, values: Values) -> Any:
 
 
 def _noise(images: Images, values: Values, kernel: Any) -> Any:
-    # A function is nothing that kernels draw from.
-    if _is_function(values["noise"]) or values["preserve_type"] is not True:
+    noise = values["noise"]
+    if values["preserve_type"] is not True:
         return None
-    return _clipped(images, values, kernel.bind(std=_finite(values["noise"], "noise")))
+    if isinstance(noise, BoundDistribution):
+        return _clipped(images, values, kernel.bind(noise))
+    if isinstance(noise, PerItem) and any(isinstance(one, BoundDistribution) for one in noise):
+        return _clipped(images, values, kernel.bind(distribution=noise))
+    # Another function is nothing that kernels draw from.
+    if _is_function(noise):
+        return None
+    return _clipped(images, values, kernel.bind(std=_finite(noise, "noise")))
 
 
 def rotate(images: Images, values: Values) -> Any:

@@ -125,9 +125,10 @@ class Pixels(ImageActions):
 
         Parameters
         ----------
-        noise : float or callable
-            The standard deviation of normal noise; or a distribution that takes ``size=``: one of
-            `numpy.random`, a `functools.partial` of one, or a function that takes ``rng=`` too.
+        noise : float, BoundDistribution or callable
+            The standard deviation of normal noise; a bound one of `kernels.distributions`, which is
+            drawn natively; or a distribution that takes ``size=``: one of `numpy.random`, a
+            `functools.partial` of one, or a function that takes ``rng=`` too.
         clip, preserve_type
             As for `multiply`.
         """
@@ -149,7 +150,7 @@ class Pixels(ImageActions):
 
         Parameters
         ----------
-        noise : float or callable
+        noise : float, BoundDistribution or callable
             The standard deviation of normal noise around 1; or a distribution as for
             `additive_noise`.
         clip, preserve_type

@@ -6,6 +6,8 @@ can be tried out; bound to parameters it is given wherever a function of one ite
     kernels.clip(image, low=0, high=1)
     batch.apply_parallel(kernels.clip.bind(low=0, high=1), src='images')
 
+`distributions` are what kernels draw noise from.
+
 `load_kernels` loads the kernels of a library that somebody else has compiled, and
 ``python -m ironbatch new-kernel NAME`` begins one of your own.
 """
@@ -16,6 +18,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ironbatch._core import built_in_kernels
+from ironbatch.kernels import distributions
 from ironbatch.kernels.bound import BoundKernel
 from ironbatch.kernels.chained import KernelChain, chain
 from ironbatch.kernels.kernel import Kernel
@@ -29,6 +32,7 @@ __all__ = [
     "KernelLibrary",
     "cargo_arguments",
     "chain",
+    "distributions",
     "get_sdk",
     "load_kernels",
     "names",

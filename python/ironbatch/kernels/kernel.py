@@ -55,7 +55,8 @@ class Kernel:
         Parameters
         ----------
         *inputs : array-like
-            The item: one array for each input of the kernel.
+            The item: one array for each input of the kernel; behind it, where the kernel takes one,
+            may be a bound distribution.
         rng : Generator, int or SeedSequence, optional
             For kernels that draw: what to draw from; see `BoundKernel.__call__`.
         **params
@@ -76,13 +77,19 @@ class Kernel:
         RuntimeError
             If the kernel panics.
         """
+        from ironbatch.kernels.distributions import BoundDistribution
+
+        last: Any = inputs[-1] if inputs else None
+        unnamed: tuple[Any, ...] = ()
+        if isinstance(last, BoundDistribution):
+            inputs, unnamed = inputs[:-1], (last,)
         n_inputs = len(self._native.inputs)
         if len(inputs) != n_inputs:
             raise TypeError(
                 f"{self.__name__} takes {n_inputs} array(s), got {len(inputs)}; parameters are "
                 f"given by name: its signature is {self._native.signature}"
             )
-        return self.bind(**params)(*inputs, rng=rng)
+        return self.bind(*unnamed, **params)(*inputs, rng=rng)
 
     def bind(self, *unnamed: Any, **params: Any) -> BoundKernel:
         """Fix the parameters.
@@ -90,11 +97,11 @@ class Kernel:
         Parameters
         ----------
         *unnamed
-            Nothing: parameters are given by name.
+            A bound distribution, if the kernel takes one; other parameters are given by name.
         **params
-            Parameters of the kernel: scalars, strings, sequences of numbers, dtypes, named
-            expressions that are evaluated for each batch (``C('size')``), or ones that give a
-            value for each item (``P(...)``).
+            Parameters of the kernel: scalars, strings, sequences of numbers, dtypes, bound
+            distributions, named expressions that are evaluated for each batch (``C('size')``), or
+            ones that give a value for each item (``P(...)``).
 
         Returns
         -------
@@ -110,8 +117,22 @@ class Kernel:
         """
         from ironbatch.kernels.bound import BoundKernel
 
-        self._refuse_unnamed(unnamed)
-        return BoundKernel(self, params)
+        return BoundKernel(self, self._named(unnamed, params))
+
+    def _named(self, unnamed: tuple[Any, ...], params: dict[str, Any]) -> dict[str, Any]:
+        """Give the parameters by name, with a distribution that was given without one."""
+        from ironbatch.kernels.distributions import BoundDistribution
+        from ironbatch.kernels.parameters import distribution_of
+
+        name = distribution_of(self._native)
+        if name is None or len(unnamed) != 1 or not isinstance(unnamed[0], BoundDistribution):
+            self._refuse_unnamed(unnamed)
+            return params
+        if name in params:
+            raise TypeError(
+                f"{self.__name__}: {name} is given twice; its signature is {self.native.signature}"
+            )
+        return {name: unnamed[0], **params}
 
     def _refuse_unnamed(self, given: tuple[Any, ...]) -> None:
         if given:

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ironbatch.kernels.distributions import BoundDistribution, Distribution
+
 if TYPE_CHECKING:
     from ironbatch._core import NativeKernel
 
 __all__ = [
     "check_names",
+    "distribution_of",
     "is_expression",
     "of_parameter",
     "per_item_values",
@@ -57,7 +60,11 @@ def plain_values(native: NativeKernel, given: Mapping[str, Any]) -> dict[str, An
     ValueError
         If one is an integer of more than 64 bits.
     """
-    values = {name: plain(value) for name, value in given.items()}
+    taken = distribution_of(native)
+    values = {
+        name: _row(native, name, value) if name == taken else plain(value)
+        for name, value in given.items()
+    }
     for name, value in values.items():
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise ValueError(
@@ -74,6 +81,26 @@ def plain_values(native: NativeKernel, given: Mapping[str, Any]) -> dict[str, An
                 f"its signature is {native.signature}"
             )
     return values
+
+
+def distribution_of(native: NativeKernel) -> str | None:
+    """Give the name of the parameter that is a distribution, if there is one."""
+    kinds = ((name, kind) for name, kind, *_ in native.params)
+    return next((name for name, kind in kinds if kind.startswith(BoundDistribution.__name__)), None)
+
+
+def _row(native: NativeKernel, name: str, value: Any) -> Any:
+    """Turn a distribution into numbers."""
+    if value is None:
+        return None
+    if isinstance(value, BoundDistribution):
+        return value.row
+    is_known = isinstance(value, Distribution)
+    hint = f"{value.__name__}.bind(...)" if is_known else "normal.bind(scale=1)"
+    raise TypeError(
+        f"{native.name}: {name} has to be a bound distribution of ironbatch.kernels.distributions, "
+        f"such as distributions.{hint}, got {value!r}; its signature is {native.signature}"
+    )
 
 
 def _nested(value: Any) -> Any:
@@ -152,16 +179,21 @@ def per_item_values(
         If values are not of the parameter's type.
     """
     values = []
+    taken = distribution_of(native)
     for name, _, per_item, _, _ in native.params:
         if name not in expressions or per_item is None:
             continue
-        dtype, rank = per_item
+        dtype, rank, number = per_item
         with of_parameter(native, name):
             given = expressions[name].item_values(batch, n)
+        if name == taken:
+            given = [_row(native, name, one) for one in given]
         try:
             column = np.asarray(list(given) if rank else given)
         except ValueError:  # rows of different lengths
             column = np.empty((), object)
+        if number and column.ndim == 1:
+            rank = 0
         if rank == 1 and column.ndim == 1 and column.dtype.kind in "biuf":
             # As for a constant: a number is a sequence of one.
             column = column[:, np.newaxis]
@@ -176,6 +208,8 @@ def per_item_values(
                 f"{native.name}: {name} has {len(column)} values for {n} items; "
                 f"the signature is {native.signature}"
             )
+        if np.dtype(dtype) == bool and column.dtype.kind in "iu" and np.isin(column, (0, 1)).all():
+            column = column.astype(bool)
         if not np.can_cast(column.dtype, np.dtype(dtype), "same_kind"):
             raise TypeError(
                 f"{native.name}: {name} has values of {column.dtype}, it takes {dtype}; "

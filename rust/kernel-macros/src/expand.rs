@@ -119,7 +119,7 @@ fn plan(signature: &Signature) -> TokenStream {
     let names: Vec<_> = signature.params.iter().map(|param| &param.name).collect();
     let texts: Vec<_> = names.iter().map(ToString::to_string).collect();
     let types: Vec<_> = signature.params.iter().map(|param| &param.stored).collect();
-    let numbers = 0..n_params;
+    let (numbers, again) = (0..n_params, 0..n_params);
     let check = signature
         .options
         .check
@@ -130,6 +130,15 @@ fn plan(signature: &Signature) -> TokenStream {
         #[derive(Clone)]
         pub struct Plan {
             #(pub #names: #types,)*
+            each_item_: [bool; #n_params],
+        }
+
+        impl Plan {
+            /// Whether a parameter gets its values with each item: its field says nothing then.
+            pub fn is_per_item(&self, name: &str) -> bool {
+                const NAMES: [&str; #n_params] = [#(#texts),*];
+                NAMES.iter().zip(self.each_item_).any(|(known, is)| is && *known == name)
+            }
         }
 
         unsafe extern "C" fn kernel_prepare(
@@ -145,6 +154,7 @@ fn plan(signature: &Signature) -> TokenStream {
                     }
                     let made = Plan {
                         #(#names: call::parse::<#types>(values, #numbers, #texts)?,)*
+                        each_item_: [#(call::is_per_item(values, #again)),*],
                     };
                     #check
                     *plan = call::keep(made);

@@ -17,7 +17,7 @@ use proc_macro::TokenStream;
 /// | `ArrayView0<T>` ... `ArrayView6<T>`, `ArrayViewD<T>` | an input |
 /// | `ArrayViewMut0<T>` ... `ArrayViewMutD<T>` | an output |
 /// | `&mut Growing<T>` | an output of one axis whose length is known only after the work |
-/// | `f64 f32 i64 ... bool Dtype`, `&str`, `&[f64]`, `&[i64]`, `&Value`, `&Array1<T>` ... `&ArrayD<T>`, `Option` of them | a parameter |
+/// | `f64 f32 i64 ... bool Dtype`, `&str`, `&[f64]`, `&[i64]`, `&PerAxis<f64>`, `&PerAxis<i64>`, `&Value`, `&Array1<T>` ... `&ArrayD<T>`, `Option` of them | a parameter |
 /// | `&mut S` with `S: Default + Send` | state that a worker keeps between items |
 /// | `&mut ItemRng` | the item's own random stream |
 /// | `Item` | the item's position, cancel flag and randomness |
@@ -45,6 +45,7 @@ use proc_macro::TokenStream;
 ///   inputs: the outputs of an item where they depend on what is in it;
 /// - `check = path`: `fn(&name::Plan) -> Result<()>`, looks at the constant parameters once. A
 ///   number that comes per item is NaN or 0 there, a sequence empty, an `Option` is `None`;
+///   `plan.is_per_item("name")` tells;
 /// - `elementwise`: each element is treated by itself;
 /// - `random`: the kernel draws random numbers by `Item::random_place`. One that takes an
 ///   `ItemRng` does so anyway;

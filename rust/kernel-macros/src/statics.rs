@@ -68,6 +68,7 @@ pub fn params(signature: &Signature) -> Result<(TokenStream, Vec<TokenStream>)> 
                 kind: <#stored as sdk::Param>::KIND as u32,
                 flags: <#stored as sdk::Param>::FLAGS | #has_default * abi::HAS_DEFAULT,
                 default: #default,
+                type_name: abi::Text::new(<#stored as sdk::Param>::TYPE_NAME),
             });
         });
         names.push(quote!(#constant));

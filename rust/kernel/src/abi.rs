@@ -106,7 +106,8 @@ pub struct KernelInfo {
     pub n_params: usize,
     /// Parse constant parameters into a plan: `(values, n_params, plan, message)`.
     ///
-    /// A parameter given per item has a value of kind [`ParamKind::None`] here.
+    /// A parameter given per item has a value of kind [`ParamKind::None`] here, marked by
+    /// [`EACH_ITEM`].
     pub prepare: Option<
         unsafe extern "C" fn(
             *const *const ParamValue,
@@ -288,6 +289,12 @@ pub const PER_ITEM: u32 = 4;
 /// Flag of a parameter that is a sequence of numbers: an array of several axes may be given too, and
 /// comes as its elements in C order.
 pub const NESTED: u32 = 8;
+/// Flag of a parameter that is a sequence of numbers: one number may be given too and stays one,
+/// per item as an operand of rank 0. Without it, it comes as a sequence of one. Since 0.5.
+pub const NUMBER: u32 = 16;
+
+/// What [`ParamValue::reserved`] is where values come per item. Since 0.5.
+pub const EACH_ITEM: u32 = 1;
 
 /// A parameter.
 #[repr(C)]
@@ -299,10 +306,12 @@ pub struct ParamInfo {
     pub name: Text,
     /// A [`ParamKind`].
     pub kind: u32,
-    /// [`HAS_DEFAULT`], [`NULLABLE`], [`PER_ITEM`], [`NESTED`].
+    /// [`HAS_DEFAULT`], [`NULLABLE`], [`PER_ITEM`], [`NESTED`], [`NUMBER`].
     pub flags: u32,
     /// Value if it is left out.
     pub default: ParamValue,
+    /// What the type is called in signatures, if not after `kind`. Since 0.5.
+    pub type_name: Text,
 }
 
 /// A value for a parameter.
@@ -313,7 +322,7 @@ pub struct ParamValue {
     pub struct_size: usize,
     /// A [`ParamKind`].
     pub kind: u32,
-    /// Zero.
+    /// [`EACH_ITEM`] with kind None in `prepare`, else zero.
     pub reserved: u32,
     /// Value of kinds Bool, Int and Dtype.
     pub integer: i64,
@@ -444,7 +453,7 @@ assert_layout! {
     OperandSpec: 88, kind 8, dtype 12, rank 16, shape 24;
     Operand: 184, kind 8, dtype 12, rank 16, data 24, item_stride 32, shape 40, strides 104,
         offsets 168, shapes 176;
-    ParamInfo: 80, name 8, kind 24, flags 28, default 32;
+    ParamInfo: 96, name 8, kind 24, flags 28, default 32, type_name 80;
     ParamValue: 48, kind 8, integer 16, real 24, data 32, length 40;
     Message: 40, item 8, data 16, capacity 24, length 32;
     Random: 56, key 8, operation 24, origins 32, epochs 40, operations 48, blocks 56;

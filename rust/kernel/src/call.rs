@@ -427,6 +427,16 @@ pub unsafe fn parse<P: crate::Param>(
         .map_err(|error| Error::new(format!("{name}: {error}")))
 }
 
+/// Whether parameter `number` gets its values with each item.
+///
+/// # Safety
+/// As for [`parse`].
+pub unsafe fn is_per_item(values: *const *const ParamValue, number: usize) -> bool {
+    // SAFETY: promised by the caller.
+    let value = unsafe { copy(*values.add(number)) };
+    value.kind == abi::ParamKind::None as u32 && value.reserved == abi::EACH_ITEM
+}
+
 fn panic_text(payload: &(dyn Any + Send)) -> &str {
     payload
         .downcast_ref::<&'static str>()

@@ -32,6 +32,8 @@ pub trait Param: Sized + Send + Sync {
     const KIND: ParamKind;
     /// Flags of the interface.
     const FLAGS: u32 = 0;
+    /// What the type is called in signatures; empty: after the kind.
+    const TYPE_NAME: &'static str = "";
 
     /// From a checked value. What may come per item takes None too, which it then never uses.
     fn from_value(value: Value) -> Result<Self>;
@@ -250,6 +252,7 @@ impl Param for Value {
 impl<P: Param> Param for Option<P> {
     const KIND: ParamKind = P::KIND;
     const FLAGS: u32 = P::FLAGS | abi::NULLABLE;
+    const TYPE_NAME: &'static str = P::TYPE_NAME;
 
     fn from_value(value: Value) -> Result<Self> {
         match value {

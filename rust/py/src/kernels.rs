@@ -96,8 +96,8 @@ impl NativeKernel {
         self.0.is_random()
     }
 
-    /// For each parameter: name, type, dtype and axes of values per item, whether it has a default,
-    /// default.
+    /// For each parameter: name, type, what values per item are (dtype, axes, whether numbers do for
+    /// sequences), whether it has a default, default.
     #[getter]
     fn params<'py>(&self, py: Python<'py>) -> PyResult<Vec<ParamTuple<'py>>> {
         self.0
@@ -111,7 +111,7 @@ impl NativeKernel {
                 let default = to_object(py, param.default.as_ref().unwrap_or(&Value::None))?;
                 let per_item = param
                     .item_dtype()
-                    .map(|dtype| (dtype.name(), param.item_rank()));
+                    .map(|dtype| (dtype.name(), param.item_rank(), param.number));
                 Ok((
                     param.name.clone(),
                     kind,
@@ -139,7 +139,7 @@ impl NativeKernel {
 pub(crate) type ParamTuple<'py> = (
     String,
     String,
-    Option<(&'static str, usize)>,
+    Option<(&'static str, usize, bool)>,
     bool,
     Bound<'py, PyAny>,
 );

@@ -15,7 +15,7 @@ import numpy as np
 __all__ = ["Declaration", "declare"]
 
 # Name, type, dtype and axes of values per item, whether there is a default, default.
-_Param = tuple[str, str, tuple[str, int] | None, bool, Any]
+_Param = tuple[str, str, tuple[str, int, bool] | None, bool, Any]
 _TYPES = {bool: "bool", int: "int", float: "float", str: "str"}
 _ITEM_DTYPES = {"bool": "bool", "int": "int64", "float": "float64"}
 
@@ -130,13 +130,13 @@ def _param(argument: inspect.Parameter) -> _Param:
     has_default = argument.default is not inspect.Parameter.empty
     default = argument.default if has_default else None
     kind = _kind(argument.annotation, default)
-    per_item: tuple[str, int] | None = None
+    per_item: tuple[str, int, bool] | None = None
     if kind in _ITEM_DTYPES:
-        per_item = (_ITEM_DTYPES[kind], 0)
+        per_item = (_ITEM_DTYPES[kind], 0, False)
     elif kind == "ArrayLike":
-        per_item = ("float64", 1)
+        per_item = ("float64", 1, False)
     elif kind == "object":
-        per_item = ("float64", 0)
+        per_item = ("float64", 0, False)
     return argument.name, kind, per_item, has_default, default
 
 

@@ -177,7 +177,7 @@ impl Plan {
             let Some(memory) = given.next() else {
                 return Err(kernel.complain(&format!("values of {} are missing", param.name)));
             };
-            if Some(memory.dtype) != param.item_dtype() || memory.rank != param.item_rank() {
+            if Some(memory.dtype) != param.item_dtype() || !param.takes_item_rank(memory.rank) {
                 return Err(kernel.complain(&format!(
                     "{} takes one {} per item",
                     param.name,
@@ -185,9 +185,9 @@ impl Plan {
                 )));
             }
             if memory.n_items != n_items || !memory.is_aligned(n_items) {
-                return Err(Error::Value(format!(
-                    "{}: {} has {} values for {n_items} items",
-                    kernel.name, param.name, memory.n_items
+                return Err(kernel.refuse(&format!(
+                    "{} has {} values for {n_items} items",
+                    param.name, memory.n_items
                 )));
             }
             params.push(Some(memory.operand()));

@@ -34,6 +34,10 @@ pub struct OperandType {
 
 /// A parameter.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the interface"
+)]
 pub struct Parameter {
     /// Name.
     pub name: String,
@@ -45,6 +49,10 @@ pub struct Parameter {
     pub per_item: bool,
     /// Whether a sequence may be given as an array of several axes.
     pub nested: bool,
+    /// Whether one number may be given for a sequence, and stays one.
+    pub number: bool,
+    /// What its library calls its type; empty: after the kind.
+    pub own_type_name: String,
     /// Its value if it is left out; None if it must be given.
     pub default: Option<Value>,
 }
@@ -68,8 +76,9 @@ impl Parameter {
     }
 
     /// What values are called in messages and signatures.
-    pub fn type_name(&self) -> &'static str {
+    pub fn type_name(&self) -> &str {
         match self.kind {
+            _ if !self.own_type_name.is_empty() => &self.own_type_name,
             ParamKind::None => "None",
             ParamKind::Bool => "bool",
             ParamKind::Int => "int",
@@ -99,7 +108,13 @@ impl Parameter {
         usize::from(matches!(self.kind, ParamKind::Ints | ParamKind::Floats))
     }
 
-    /// A value as the kernel wants it: whole numbers do for numbers, one number for a sequence.
+    /// Whether values given per item may have so many axes.
+    pub fn takes_item_rank(&self, rank: usize) -> bool {
+        rank == self.item_rank() || (self.number && rank == 0)
+    }
+
+    /// A value as the kernel wants it: whole numbers do for numbers, 0 and 1 for truth values, one
+    /// number for a sequence.
     pub fn coerce(&self, value: Value) -> Result<Value> {
         Ok(match (self.kind, value) {
             (_, Value::None) if self.nullable => Value::None,
@@ -119,7 +134,15 @@ impl Parameter {
                 | Value::Ints(_)
                 | Value::Floats(_)),
             ) => value,
+            (ParamKind::Bool, Value::Int(number @ 0..=1)) => Value::Bool(number != 0),
             (ParamKind::Float, Value::Int(number)) => Value::Float(number as f64),
+            (ParamKind::Ints, value @ Value::Int(_))
+            | (ParamKind::Floats, value @ Value::Float(_))
+                if self.number =>
+            {
+                value
+            }
+            (ParamKind::Floats, Value::Int(number)) if self.number => Value::Float(number as f64),
             (ParamKind::Ints, Value::Int(number)) => Value::Ints(vec![number]),
             (ParamKind::Floats, Value::Int(number)) => Value::Floats(vec![number as f64]),
             (ParamKind::Floats, Value::Float(number)) => Value::Floats(vec![number]),

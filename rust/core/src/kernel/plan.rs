@@ -78,11 +78,15 @@ impl Kernel {
         let mut values = self.values(given, per_item)?;
         values.extend(self.fixed.iter().cloned());
         let arrays: Vec<_> = values.iter().map(array_operand).collect();
-        let raw_values: Vec<_> = values
+        let mut raw_values: Vec<_> = values
             .iter()
             .zip(&arrays)
             .map(|(value, array)| raw_value(value, array.as_ref()))
             .collect();
+        let is_per_item = |name: &String| per_item.contains(name);
+        for (value, param) in raw_values.iter_mut().zip(&self.params) {
+            value.reserved = u32::from(is_per_item(&param.name)) * abi::EACH_ITEM;
+        }
         let pointers: Vec<_> = raw_values.iter().map(ptr::from_ref).collect();
         let Some(prepare) = self.info.prepare else {
             return Err(self.incomplete());
@@ -105,7 +109,7 @@ impl Kernel {
             per_item: self
                 .params
                 .iter()
-                .map(|param| per_item.contains(&param.name))
+                .map(|param| is_per_item(&param.name))
                 .collect(),
             states: Mutex::default(),
             generation: generation(),
@@ -157,6 +161,15 @@ impl Kernel {
         ))
     }
 
+    /// A `ValueError` that shows how the kernel is called.
+    pub(super) fn refuse(&self, what: &str) -> Error {
+        Error::Value(format!(
+            "{}: {what}; its signature is {}",
+            self.name,
+            self.signature()
+        ))
+    }
+
     fn incomplete(&self) -> Error {
         Error::Library(format!("kernel {} lacks a function", self.name))
     }
@@ -171,12 +184,7 @@ impl Kernel {
                 self.name,
                 buffer.read()
             ))),
-            _ => Err(Error::Value(format!(
-                "{}: {}; its signature is {}",
-                self.name,
-                buffer.read(),
-                self.signature()
-            ))),
+            _ => Err(self.refuse(&buffer.read())),
         }
     }
 

@@ -258,6 +258,8 @@ impl Reader<'_> {
         };
         let has_default = info.flags & abi::HAS_DEFAULT != 0;
         // SAFETY: promised by the caller.
+        let own_type_name = unsafe { self.text(info.type_name) }?;
+        // SAFETY: promised by the caller.
         let default = match unsafe { Value::read(&info.default) } {
             Ok(value) => has_default.then_some(value),
             Err(error) => {
@@ -270,6 +272,8 @@ impl Reader<'_> {
             nullable: info.flags & abi::NULLABLE != 0,
             per_item: info.flags & abi::PER_ITEM != 0,
             nested: info.flags & abi::NESTED != 0,
+            number: info.flags & abi::NUMBER != 0,
+            own_type_name,
             default,
         };
         match &parameter.default {

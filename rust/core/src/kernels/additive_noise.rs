@@ -1,11 +1,11 @@
-//! `additive_noise`: add numbers of the normal distribution.
+//! `additive_noise`: add random numbers.
 
 use super::Number;
-use super::noise::{check_std, with_normals};
+use super::noise::{Distribution, check_noise, chosen, with_noise};
 use ironbatch_kernel::{F16, ItemRng, Result, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
-/// Add numbers of the normal distribution: ``x + rng.normal(0, std)``.
+/// Add random numbers: ``x + rng.normal(0, std)``, or of another distribution.
 ///
 /// The numbers are drawn for one element after the other from the item's own stream. Computed in
 /// double precision, converted once at the end.
@@ -13,9 +13,12 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// Parameters
 /// ----------
 /// x : array of uint8, int16, uint16, float16, float32 or float64
-/// std : float
-///     Standard deviation, in units of the elements: 10 is 10 gray levels for uint8, 0.04 the same
-///     for floats up to 1. For all items, or one for each.
+/// std : float, optional
+///     Standard deviation of the normal distribution, in units of the elements: 10 is 10 gray levels
+///     for uint8, 0.04 the same for floats up to 1. For all items, or one for each.
+/// distribution : BoundDistribution, optional
+///     What the numbers are drawn from instead: one of ``kernels.distributions``, such as
+///     ``distributions.uniform.bind(low=-5, high=5)``. It may be given to ``bind`` without its name.
 ///
 /// Returns
 /// -------
@@ -26,18 +29,21 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// Raises
 /// ------
 /// ValueError
-///     If `std` is negative, infinite or NaN.
+///     If `std` is negative, infinite or NaN, or not exactly one of `std` and `distribution` is
+///     given.
 #[kernel(T = [u8, i16, u16, F16, f32, f64], check = check)]
 pub(crate) fn additive_noise<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
     rng: &mut ItemRng,
-    std: f64,
+    std: Option<f64>,
+    distribution: Option<Distribution>,
 ) -> Result<()> {
-    with_normals(&x, &mut out, rng, (0.0, std), |value, noise| value + noise)
+    let noise = chosen(0.0, std, distribution)?;
+    with_noise(&x, &mut out, rng, noise, |value, noise| value + noise);
+    Ok(())
 }
 
 fn check(plan: &additive_noise::Plan) -> Result<()> {
-    // NaN stands for one that comes per item.
-    if plan.std.is_nan() { Ok(()) } else { check_std(plan.std) }
+    check_noise(plan.std, plan.distribution, |name| plan.is_per_item(name))
 }

@@ -1,11 +1,11 @@
-//! `multiplicative_noise`: multiply by numbers of the normal distribution around 1.
+//! `multiplicative_noise`: multiply by random numbers.
 
 use super::Number;
-use super::noise::{check_std, with_normals};
+use super::noise::{Distribution, check_noise, chosen, with_noise};
 use ironbatch_kernel::{F16, ItemRng, Result, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
-/// Multiply by numbers of the normal distribution around 1: ``x * rng.normal(1, std)``.
+/// Multiply by random numbers: ``x * rng.normal(1, std)``, or of another distribution.
 ///
 /// The numbers are drawn for one element after the other from the item's own stream. Computed in
 /// double precision, converted once at the end.
@@ -13,9 +13,13 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// Parameters
 /// ----------
 /// x : array of uint8, int16, uint16, float16, float32 or float64
-/// std : float
-///     Standard deviation, in parts of the elements whatever the dtype: 0.1 is a tenth of each. For
-///     all items, or one for each.
+/// std : float, optional
+///     Standard deviation of the normal distribution around 1, in parts of the elements whatever the
+///     dtype: 0.1 is a tenth of each. For all items, or one for each.
+/// distribution : BoundDistribution, optional
+///     What the factors are drawn from instead: one of ``kernels.distributions``, such as
+///     ``distributions.uniform.bind(low=0.9, high=1.1)``. It may be given to ``bind`` without its
+///     name.
 ///
 /// Returns
 /// -------
@@ -26,18 +30,21 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// Raises
 /// ------
 /// ValueError
-///     If `std` is negative, infinite or NaN.
+///     If `std` is negative, infinite or NaN, or not exactly one of `std` and `distribution` is
+///     given.
 #[kernel(T = [u8, i16, u16, F16, f32, f64], check = check)]
 pub(crate) fn multiplicative_noise<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
     rng: &mut ItemRng,
-    std: f64,
+    std: Option<f64>,
+    distribution: Option<Distribution>,
 ) -> Result<()> {
-    with_normals(&x, &mut out, rng, (1.0, std), |value, noise| value * noise)
+    let noise = chosen(1.0, std, distribution)?;
+    with_noise(&x, &mut out, rng, noise, |value, noise| value * noise);
+    Ok(())
 }
 
 fn check(plan: &multiplicative_noise::Plan) -> Result<()> {
-    // NaN stands for one that comes per item.
-    if plan.std.is_nan() { Ok(()) } else { check_std(plan.std) }
+    check_noise(plan.std, plan.distribution, |name| plan.is_per_item(name))
 }

@@ -1,5 +1,6 @@
 //! Random numbers of an item: a function of its place, never of what was drawn before.
 
+mod exponential;
 mod philox;
 mod ziggurat;
 
@@ -12,8 +13,9 @@ use crate::call::RandomPlace;
 /// The words are those of `numpy.random.Philox` at the item's place, which is also where the
 /// generator stands that a Python function gets as `rng=`. Each method says what it is in NumPy:
 /// called in the same order, both give the same bits, on every machine, at any number of threads,
-/// size of batch and order of items. (`standard_normal` calls the machine's `exp` and `log1p` for
-/// one draw in a hundred, whose last bit may differ from machine to machine.)
+/// size of batch and order of items. (`standard_normal` and `standard_exponential` call the
+/// machine's `exp` and `log1p` for one draw in a hundred, `laplace`, `logistic` and `gumbel` its
+/// `log` for each, whose last bit may differ from machine to machine.)
 ///
 /// ```
 /// use ironbatch_kernel::{ItemRng, RandomPlace};
@@ -123,6 +125,76 @@ impl ItemRng {
             }
             if let Some(x) = self.rare_normal(layer, place, x) {
                 return x;
+            }
+        }
+    }
+
+    /// A number of the exponential distribution: `rng.exponential(scale)`.
+    #[inline]
+    pub fn exponential(&mut self, scale: f64) -> f64 {
+        scale * self.standard_exponential()
+    }
+
+    /// A number of the exponential distribution of scale 1: `rng.standard_exponential()`.
+    #[inline]
+    pub fn standard_exponential(&mut self) -> f64 {
+        loop {
+            let word = self.next_u64() >> 3;
+            let layer = (word & 0xff) as usize;
+            let place = word >> 8;
+            let x = place as f64 * f64::from_bits(exponential::WIDTHS[layer]);
+            if place < exponential::LIMITS[layer] {
+                return x;
+            }
+            if let Some(x) = self.rare_exponential(layer, x) {
+                return x;
+            }
+        }
+    }
+
+    /// What one draw in a hundred needs: the tail, and the edge of a layer.
+    #[cold]
+    fn rare_exponential(&mut self, layer: usize, x: f64) -> Option<f64> {
+        if layer == 0 {
+            return Some(exponential::LAST - (-self.random()).ln_1p());
+        }
+        let density = |layer: usize| f64::from_bits(exponential::HEIGHTS[layer]);
+        let height = (density(layer - 1) - density(layer)) * self.random() + density(layer);
+        (height < (-x).exp()).then_some(x)
+    }
+
+    /// A number of the Laplace distribution: `rng.laplace(loc, scale)`.
+    #[inline]
+    pub fn laplace(&mut self, loc: f64, scale: f64) -> f64 {
+        loop {
+            let share = self.random();
+            if share >= 0.5 {
+                return loc - scale * (2.0 - share - share).ln();
+            }
+            if share > 0.0 {
+                return loc + scale * (share + share).ln();
+            }
+        }
+    }
+
+    /// A number of the logistic distribution: `rng.logistic(loc, scale)`.
+    #[inline]
+    pub fn logistic(&mut self, loc: f64, scale: f64) -> f64 {
+        loop {
+            let share = self.random();
+            if share > 0.0 {
+                return loc + scale * (share / (1.0 - share)).ln();
+            }
+        }
+    }
+
+    /// A number of the Gumbel distribution: `rng.gumbel(loc, scale)`.
+    #[inline]
+    pub fn gumbel(&mut self, loc: f64, scale: f64) -> f64 {
+        loop {
+            let share = 1.0 - self.random();
+            if share < 1.0 {
+                return loc - scale * (-share.ln()).ln();
             }
         }
     }
