@@ -28,7 +28,7 @@ VALUES = {
     "transpose": [{}, {"axes": [2, 0, 1]}, {"axes": [1, 2, 0]}],
     "flip": [{}, {"axis": "vertical"}, {"axis": 2}],
     "center_crop": [{"size": [17, 16]}],
-    "pad": [{"before": 3, "after": 5, "mode": "reflect"}],
+    "pad": [{"before": [3, 3], "after": [5, 5], "mode": "reflect"}],
     "patches": [{"size": [9, 8], "stride": [7, 5]}],
     "resize": [
         {"size": size, "interpolation": interpolation, "antialias": antialias}
@@ -36,7 +36,7 @@ VALUES = {
         for interpolation in ("nearest", "bilinear", "bicubic", "lanczos", "area")
         for antialias in (True, False)
     ],
-    "zoom": [{"factor": 1.3}],
+    "zoom": [{"factor": [1.3]}],
     "rotate": [
         {"angle": 15, "interpolation": interpolation, "border": border}
         for interpolation in ("nearest", "bilinear", "bicubic")
@@ -44,7 +44,7 @@ VALUES = {
     ],
     "affine": [{"matrix": MATRIX}],
     "convolve": [{"weights": np.arange(15.0).reshape(3, 5) / 70, "border": "edge"}],
-    "gaussian_blur": [{"sigma": 1.3}],
+    "gaussian_blur": [{"sigma": [1.3]}],
     "sliding": [
         {"size": [3, 4], "statistic": statistic} for statistic in ("mean", "rms", "min", "max")
     ],

@@ -199,7 +199,7 @@ def test_the_same_bytes_however_it_runs(name):
         ("salt", {"size": [1, -1]}, "size has to be at least 1, not -1"),
         ("salt", {"channels": "none"}, "channels has to be"),
         ("cutout", {"size": [2, 0]}, "size has to be at least 1, not 0"),
-        ("cutout", {"size": [2, 2], "origin": [1]}, "origin has 1 numbers and size 2"),
+        ("cutout", {"size": [2, 2], "origin": [1]}, "size has 2 numbers and origin 1"),
         ("cutout", {"size": [2], "channels": "none"}, "channels has to be"),
         ("additive_noise", {"std": -1}, "std has to be at least 0 and finite, not -1"),
         ("multiplicative_noise", {"std": float("inf")}, "std has to be at least 0 and finite"),

@@ -188,7 +188,7 @@ def test_sliding_mean_and_rms_are_those_of_each_window(channels, dtype):
         ("mean", windows.sum(axis=-1) / 6),
         ("rms", np.sqrt((windows**2).sum(axis=-1) / 6)),
     ]:
-        result = kernels.sliding(turn(x), size=6, statistic=statistic, channels=channels)
+        result = kernels.sliding(turn(x), size=[6], statistic=statistic, channels=channels)
         assert_allclose(
             turn(result).astype(float),
             saturated(expected, dtype).astype(float),

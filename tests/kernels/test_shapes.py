@@ -52,7 +52,7 @@ def test_crop_with_channels_first():
     [
         ({"size": [0]}, "size has to be at least 1, not 0"),
         ({"size": [2], "origin": [-1]}, "origin has to be at least 0, not -1"),
-        ({"size": [2], "origin": [1, 1]}, "origin has 2 numbers and size 1"),
+        ({"size": [2], "origin": [1, 1]}, "size has 1 numbers and origin 2"),
         ({"size": [2], "channels": "middle"}, "channels has to be 'last' or 'first'"),
     ],
 )

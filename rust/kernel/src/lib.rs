@@ -41,6 +41,7 @@ mod misuse;
 pub mod operand;
 mod param;
 mod past_caches;
+mod per_axis;
 pub mod random;
 mod table;
 
@@ -55,6 +56,7 @@ pub use ironbatch_kernel_macros::kernel;
 pub use ndarray;
 pub use param::{Param, Value};
 pub use past_caches::PastCaches;
+pub use per_axis::PerAxis;
 pub use random::ItemRng;
 
 #[cfg(not(panic = "unwind"))]

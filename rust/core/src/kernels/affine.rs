@@ -4,7 +4,7 @@ use super::geometry::borders::Border;
 use super::geometry::{check_channels, check_numbers, resized, sized_axes};
 use super::warping::{Blend, Method, interpolation as known_interpolation, inverted, warp};
 use ironbatch_kernel::abi::{NESTED, Operand, PER_ITEM, ParamKind};
-use ironbatch_kernel::{Error, F16, Param, Result, Spec, Value, kernel};
+use ironbatch_kernel::{Error, F16, Param, PerAxis, Result, Spec, Value, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Map an image or a volume by an affine transform.
@@ -33,8 +33,9 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// fill : float
 ///     For 'constant', converted to the dtype as `scale_shift` does. For all items, or one value
 ///     for each.
-/// size : sequence of int, optional
-///     Height and width of the result, or depth, height and width; those of the item if left out.
+/// size : int or sequence of int, optional
+///     Height and width of the result, or depth, height and width, one number for all of them; those
+///     of the item if left out. For all items, or one for each.
 /// channels : 'last' or 'first'
 ///     Whether these are the first axes of an item or its last ones.
 ///
@@ -70,7 +71,7 @@ pub(crate) fn affine<T: Blend>(
     #[default("bilinear")] interpolation: &str,
     #[default("constant")] border: &str,
     #[default(0.0)] fill: f64,
-    #[expect(unused_variables, reason = "it chose the shape of `out`")] size: Option<&[i64]>,
+    #[expect(unused_variables, reason = "it chose the shape of `out`")] size: Option<&PerAxis<i64>>,
     #[default("last")] channels: &str,
 ) -> Result<()> {
     let Matrix(matrix) = matrix;
@@ -120,10 +121,9 @@ fn check(plan: &affine::Plan) -> Result<()> {
     known_interpolation(&plan.interpolation)?;
     Border::from_name("border", &plan.border)?;
     if let Some(size) = &plan.size {
-        check_numbers("size", size, 1)?;
+        check_numbers("size", size.numbers(), 1)?;
     }
-    // Empty if it comes per item.
-    if !plan.matrix.0.is_empty() {
+    if !plan.is_per_item("matrix") {
         check_matrix(&plan.matrix.0)?;
         inverted(&plan.matrix.0)?;
     }
@@ -136,10 +136,15 @@ fn infer(inputs: &[Spec], plan: &affine::Plan) -> Result<Vec<Spec>> {
     let axes = sized_axes(inputs[0].shape.len(), n_axes, &plan.channels, "a place")?;
     match &plan.size {
         None => Ok(inputs.to_vec()),
-        Some(size) if size.len() == n_axes => {
+        Some(PerAxis::One(size)) => {
+            check_numbers("size", &[*size], 1)?;
+            Ok(vec![resized(&inputs[0], axes, vec![*size; n_axes])])
+        }
+        Some(PerAxis::Each(size)) if size.len() == n_axes => {
+            check_numbers("size", size, 1)?;
             Ok(vec![resized(&inputs[0], axes, size.iter().copied())])
         }
-        Some(size) => Err(Error::new(format!(
+        Some(PerAxis::Each(size)) => Err(Error::new(format!(
             "size has {} numbers, and matrix is one for {n_axes} axes",
             size.len()
         ))),

@@ -50,11 +50,8 @@ pub(crate) fn clip<T: Number + PartialOrd>(
 }
 
 fn check(plan: &clip::Plan) -> Result<()> {
-    match (plan.low, plan.high) {
-        // NaN may stand for a bound that comes per item, which is checked there.
-        (Some(low), Some(high)) if low > high => check_bounds(plan.low, plan.high),
-        _ => Ok(()),
-    }
+    // Those that come per item are None here, and are checked there.
+    check_bounds(plan.low, plan.high)
 }
 
 fn check_bounds(low: Option<f64>, high: Option<f64>) -> Result<()> {

@@ -1,8 +1,12 @@
 //! `crop`: a box cut out of an item.
 
-use super::geometry::{box_of, check_channels, check_given, check_numbers, resized, shape_text, sized_axes};
+use super::geometry::{
+    along, along_together, box_of, check_channels, check_numbers, check_together, resized,
+    shape_text, sized_axes,
+};
 use super::moving::{Movable, give};
-use ironbatch_kernel::{Bool, Error, F16, Item, Result, Spec, kernel};
+use ironbatch_kernel::{Bool, Error, F16, Item, PerAxis, Result, Spec, kernel};
+use std::borrow::Cow;
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Cut out a box: ``x[origin[0]:origin[0] + size[0], ...]``.
@@ -10,10 +14,11 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// Parameters
 /// ----------
 /// x : array of bool, uint8, int16, uint16, float16, float32 or float64
-/// size : sequence of int
-///     Lengths of the box along as many axes; other axes stay whole.
-/// origin : sequence of int, optional
-///     Where the box begins along these axes; 0 if left out.
+/// size : int or sequence of int
+///     Lengths of the box along as many axes; other axes stay whole. One number is for every axis of
+///     items with one or two, or for the axes of `origin`.
+/// origin : int or sequence of int, optional
+///     Where the box begins along these axes, one number for all of them; 0 if left out.
 /// channels : 'last' or 'first'
 ///     Whether these are the first axes of an item or its last ones.
 ///
@@ -31,56 +36,59 @@ pub(crate) fn crop<T: Movable>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
     item: Item,
-    size: &[i64],
-    origin: Option<&[i64]>,
+    size: &PerAxis<i64>,
+    origin: Option<&PerAxis<i64>>,
     #[default("last")] channels: &str,
 ) -> Result<()> {
     let mut start = vec![0; x.ndim()];
-    for (number, axis) in sized_axes(x.ndim(), size.len(), channels, "size")?.enumerate() {
-        start[axis] = origin.map_or(0, |origin| origin[number] as usize);
+    let [size, origin] = placed(size, origin, x.shape())?;
+    for (axis, origin) in sized_axes(x.ndim(), size.len(), channels, "size")?.zip(&*origin) {
+        start[axis] = *origin as usize;
     }
     give(&box_of(&x, &start, out.shape()), &mut out, item);
     Ok(())
 }
 
-fn check(plan: &crop::Plan) -> Result<()> {
-    check_channels(&plan.channels)?;
-    check_given("size", &plan.size, 1)?;
-    if let Some(origin) = &plan.origin {
-        check_given("origin", origin, 0)?;
-        // Either may come per item.
-        if !plan.size.is_empty() && !origin.is_empty() {
-            check_lengths(origin, &plan.size)?;
-        }
-    }
-    Ok(())
+/// Lengths and places of a box along axes.
+fn placed<'a, N: ToString>(
+    size: &'a PerAxis<i64>,
+    origin: Option<&'a PerAxis<i64>>,
+    shape: &[N],
+) -> Result<[Cow<'a, [i64]>; 2]> {
+    let Some(origin) = origin else {
+        let size = along(size, shape, "size")?;
+        let origin = vec![0; size.len()];
+        return Ok([size, Cow::Owned(origin)]);
+    };
+    along_together([("size", size), ("origin", origin)], shape)
 }
 
-fn check_lengths(origin: &[i64], size: &[i64]) -> Result<()> {
-    if origin.len() == size.len() {
-        return Ok(());
+fn check(plan: &crop::Plan) -> Result<()> {
+    check_channels(&plan.channels)?;
+    let constant = |name: &str, given| if plan.is_per_item(name) { None } else { given };
+    let size = constant("size", Some(&plan.size));
+    let origin = constant("origin", plan.origin.as_ref());
+    for (name, given, least) in [("size", size, 1), ("origin", origin, 0)] {
+        given.map_or(Ok(()), |given| check_numbers(name, given.numbers(), least))?;
     }
-    Err(Error::new(format!("origin has {} numbers and size {}", origin.len(), size.len())))
+    check_together([("size", size), ("origin", origin)])
 }
 
 fn infer(inputs: &[Spec], plan: &crop::Plan) -> Result<Vec<Spec>> {
     let shape = &inputs[0].shape;
-    check_numbers("size", &plan.size, 1)?;
-    if let Some(origin) = &plan.origin {
-        check_numbers("origin", origin, 0)?;
-        check_lengths(origin, &plan.size)?;
-    }
-    let axes = sized_axes(shape.len(), plan.size.len(), &plan.channels, "size")?;
-    for (number, axis) in axes.clone().enumerate() {
-        let origin = plan.origin.as_ref().map_or(0, |origin| origin[number]);
-        if shape[axis] >= 0 && origin.saturating_add(plan.size[number]) > shape[axis] {
+    let [size, origin] = placed(&plan.size, plan.origin.as_ref(), shape)?;
+    check_numbers("size", &size, 1)?;
+    check_numbers("origin", &origin, 0)?;
+    let axes = sized_axes(shape.len(), size.len(), &plan.channels, "size")?;
+    for (axis, (size_here, from)) in axes.clone().zip(size.iter().zip(&*origin)) {
+        if shape[axis] >= 0 && from.saturating_add(*size_here) > shape[axis] {
+            let from = if plan.origin.is_none() { "0".to_owned() } else { shape_text(&origin) };
             return Err(Error::new(format!(
-                "a box of size {} from origin {} does not lie within an item of shape {}",
-                shape_text(&plan.size),
-                plan.origin.as_ref().map_or_else(|| "0".into(), |origin| shape_text(origin)),
+                "a box of size {} from origin {from} does not lie within an item of shape {}",
+                shape_text(&size),
                 shape_text(shape)
             )));
         }
     }
-    Ok(vec![resized(&inputs[0], axes, plan.size.iter().copied())])
+    Ok(vec![resized(&inputs[0], axes, size.iter().copied())])
 }

@@ -1,9 +1,11 @@
 //! `cutout`: a box of one color.
 
 use super::Number;
-use super::geometry::{check_channels, check_numbers, shape_text};
+use super::geometry::{
+    along, along_together, check_channels, check_numbers, check_together, shape_text,
+};
 use super::painting::Brush;
-use ironbatch_kernel::{Error, F16, ItemRng, Result, kernel};
+use ironbatch_kernel::{Error, F16, ItemRng, PerAxis, Result, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Fill a box with a color, after T. DeVries and G. W. Taylor, arXiv 1708.04552.
@@ -11,14 +13,14 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// Parameters
 /// ----------
 /// x : array of uint8, int16, uint16, float16, float32 or float64
-/// size : sequence of int
-///     Lengths of the box along as many axes, such as height and width. For all items, or one
-///     sequence for each.
-/// origin : sequence of int, optional
-///     Where the box begins along these axes; it may begin before the item, and what of it lies
-///     beyond is left out. For all items, or one sequence for each. Left out: drawn from the item's
-///     own stream so that the box lies within, ``rng.integers(0, length - size + 1)`` along one axis
-///     after the other.
+/// size : int or sequence of int
+///     Lengths of the box along as many axes, such as height and width. One number is for every axis
+///     of items with one or two, or for the axes of `origin`. For all items, or one for each.
+/// origin : int or sequence of int, optional
+///     Where the box begins along these axes, one number for all of them; it may begin before the
+///     item, and what of it lies beyond is left out. For all items, or one for each. Left out: drawn
+///     from the item's own stream so that the box lies within,
+///     ``rng.integers(0, length - size + 1)`` along one axis after the other.
 /// color : float or sequence of float, optional
 ///     One value, or one for each channel, converted to the dtype as `scale_shift` does. For all
 ///     items, or one sequence for each. 0 if left out.
@@ -40,22 +42,27 @@ pub(crate) fn cutout<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
     rng: &mut ItemRng,
-    size: &[i64],
-    origin: Option<&[i64]>,
+    size: &PerAxis<i64>,
+    origin: Option<&PerAxis<i64>>,
     color: Option<&[f64]>,
     #[default("last")] channels: &str,
 ) -> Result<()> {
-    check_numbers("size", size, 1)?;
-    let brush = Brush::new(x.shape(), size.len(), color.unwrap_or(&[0.0]), channels)?;
-    let start = match origin {
+    let (size, start) = match origin {
+        None => (along(size, x.shape(), "size")?, None),
         Some(origin) => {
-            check_origin(origin, size)?;
-            origin.to_vec()
+            let given = [("size", size), ("origin", origin)];
+            let [size, origin] = along_together(given, x.shape())?;
+            (size, Some(origin))
         }
-        None => drawn(x.shape(), &brush, size, rng)?,
+    };
+    check_numbers("size", &size, 1)?;
+    let brush = Brush::new(x.shape(), size.len(), color.unwrap_or(&[0.0]), channels)?;
+    let start = match start {
+        Some(origin) => origin.into_owned(),
+        None => drawn(x.shape(), &brush, &size, rng)?,
     };
     out.assign(&x);
-    brush.fill(&mut out, &start, size);
+    brush.fill(&mut out, &start, &size);
     Ok(())
 }
 
@@ -73,22 +80,10 @@ fn drawn(shape: &[usize], brush: &Brush<'_>, size: &[i64], rng: &mut ItemRng) ->
     brush.axes.clone().zip(size).map(place).collect()
 }
 
-fn check_origin(origin: &[i64], size: &[i64]) -> Result<()> {
-    if origin.len() == size.len() {
-        return Ok(());
-    }
-    Err(Error::new(format!("origin has {} numbers and size {}", origin.len(), size.len())))
-}
-
 fn check(plan: &cutout::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
-    // What comes per item is empty here.
-    if plan.size.is_empty() {
-        return Ok(());
-    }
-    check_numbers("size", &plan.size, 1)?;
-    match &plan.origin {
-        Some(origin) if !origin.is_empty() => check_origin(origin, &plan.size),
-        _ => Ok(()),
-    }
+    let constant = |name: &str, given| if plan.is_per_item(name) { None } else { given };
+    let size = constant("size", Some(&plan.size));
+    size.map_or(Ok(()), |size| check_numbers("size", size.numbers(), 1))?;
+    check_together([("size", size), ("origin", constant("origin", plan.origin.as_ref()))])
 }

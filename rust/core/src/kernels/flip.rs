@@ -1,7 +1,8 @@
 //! `flip`: an axis in reverse.
 
 use super::moving::{Movable, give};
-use ironbatch_kernel::{Bool, Error, F16, Item, Result, Spec, Value, kernel};
+use ironbatch_kernel::abi::ParamKind;
+use ironbatch_kernel::{Bool, Error, F16, Item, Param, Result, Spec, Value, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD, Axis};
 
 /// Reverse the order of elements along an axis, as ``np.flip``.
@@ -28,11 +29,24 @@ pub(crate) fn flip<T: Movable>(
     mut x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
     item: Item,
-    #[default("horizontal")] axis: &Value,
+    #[default("horizontal")] axis: &Name,
 ) -> Result<()> {
-    x.invert_axis(Axis(number(axis, x.ndim())?));
+    x.invert_axis(Axis(number(&axis.0, x.ndim())?));
     give(&x, &mut out, item);
     Ok(())
+}
+
+/// An axis by its name or number.
+#[derive(Clone)]
+pub(crate) struct Name(Value);
+
+impl Param for Name {
+    const KIND: ParamKind = ParamKind::Any;
+    const TYPE_NAME: &'static str = "str | int";
+
+    fn from_value(value: Value) -> Result<Self> {
+        Ok(Self(value))
+    }
 }
 
 /// The axis as a number, for items of `rank` axes.
@@ -62,7 +76,7 @@ fn unknown(axis: &Value) -> Error {
 }
 
 fn check(plan: &flip::Plan) -> Result<()> {
-    match &plan.axis {
+    match &plan.axis.0 {
         Value::Text(name) if name == "horizontal" || name == "vertical" => Ok(()),
         Value::Int(_) => Ok(()),
         other => Err(unknown(other)),
@@ -70,6 +84,6 @@ fn check(plan: &flip::Plan) -> Result<()> {
 }
 
 fn infer(inputs: &[Spec], plan: &flip::Plan) -> Result<Vec<Spec>> {
-    number(&plan.axis, inputs[0].shape.len())?;
+    number(&plan.axis.0, inputs[0].shape.len())?;
     Ok(inputs.to_vec())
 }

@@ -1,10 +1,10 @@
 //! `from_patches`: boxes put together again.
 
 use super::Number;
-use super::geometry::shape_text;
-use super::geometry::windows::Windows;
+use super::geometry::{check_numbers, shape_text};
+use super::geometry::windows::{Windows, steps};
 use super::moving::{Movable, words, words_mut};
-use ironbatch_kernel::{Bool, Error, F16, Result, Spec, kernel};
+use ironbatch_kernel::{Bool, Error, F16, PerAxis, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD, ArrayD, IxDyn, Slice, Zip};
 
 /// Put boxes together to an item: the inverse of `patches`.
@@ -16,10 +16,13 @@ use ndarray::{ArrayViewD, ArrayViewMutD, ArrayD, IxDyn, Slice, Zip};
 /// ----------
 /// x : array of bool, uint8, int16, uint16, float16, float32 or float64
 ///     The boxes, along the first axis, in the order of `patches`.
-/// shape : sequence of int
-///     Shape of the item along the axes that were cut; other axes are those of the boxes.
-/// stride : sequence of int, optional
-///     From one box to the next along these axes; the lengths of a box if left out.
+/// shape : int or sequence of int
+///     Shape of the item along the axes that were cut; other axes are those of the boxes. One number
+///     is for every axis of boxes with one or two, or for the axes of `stride`. For all items, or one
+///     for each.
+/// stride : int or sequence of int, optional
+///     From one box to the next along these axes, one number for all of them; the lengths of a box
+///     if left out. For all items, or one for each.
 /// channels : 'last' or 'first'
 ///     Whether these are the first axes of an item or its last ones.
 ///
@@ -37,8 +40,8 @@ use ndarray::{ArrayViewD, ArrayViewMutD, ArrayD, IxDyn, Slice, Zip};
 pub(crate) fn from_patches<T: Number + Movable>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
-    shape: &[i64],
-    stride: Option<&[i64]>,
+    shape: &PerAxis<i64>,
+    stride: Option<&PerAxis<i64>>,
     #[default("last")] channels: &str,
 ) -> Result<()> {
     let lengths: Vec<_> = x.shape().iter().map(|&length| length as i64).collect();
@@ -68,10 +71,18 @@ pub(crate) fn from_patches<T: Number + Movable>(
 }
 
 /// The boxes of the item, and its shape.
-fn layout(x: &[i64], shape: &[i64], stride: Option<&[i64]>, channels: &str) -> Result<(Windows, Vec<i64>)> {
+fn layout(
+    x: &[i64],
+    shape: &PerAxis<i64>,
+    stride: Option<&PerAxis<i64>>,
+    channels: &str,
+) -> Result<(Windows, Vec<i64>)> {
     let Some((&count, patch)) = x.split_first() else {
         return Err(Error::new("boxes need an axis that they lie along"));
     };
+    let (shape, stride) = steps(("shape", shape), stride, patch)?;
+    let (shape, stride) = (&*shape, stride.as_deref());
+    check_numbers("shape", shape, 1)?;
     if shape.len() > patch.len() {
         return Err(Error::new(format!(
             "shape has {} numbers for boxes with {} axes",
@@ -104,11 +115,12 @@ fn layout(x: &[i64], shape: &[i64], stride: Option<&[i64]>, channels: &str) -> R
 }
 
 fn check(plan: &from_patches::Plan) -> Result<()> {
-    Windows::check(&plan.shape, plan.stride.as_deref(), &plan.channels)
+    let shape = if plan.is_per_item("shape") { None } else { Some(&plan.shape) };
+    Windows::check(("shape", shape), plan.stride.as_ref(), &plan.channels)
 }
 
 fn infer(inputs: &[Spec], plan: &from_patches::Plan) -> Result<Vec<Spec>> {
     let Spec { dtype, shape } = &inputs[0];
-    let (_, whole) = layout(shape, &plan.shape, plan.stride.as_deref(), &plan.channels)?;
+    let (_, whole) = layout(shape, &plan.shape, plan.stride.as_ref(), &plan.channels)?;
     Ok(vec![Spec { dtype: *dtype, shape: whole }])
 }

@@ -67,6 +67,5 @@ fn check_gamma(gamma: f64) -> Result<()> {
 }
 
 fn check(plan: &gamma::Plan) -> Result<()> {
-    // NaN may stand for an exponent that comes per item, which is checked there.
-    if plan.gamma.is_nan() { Ok(()) } else { check_gamma(plan.gamma) }
+    if plan.is_per_item("gamma") { Ok(()) } else { check_gamma(plan.gamma) }
 }

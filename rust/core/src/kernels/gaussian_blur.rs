@@ -5,8 +5,8 @@ use super::filtering::{
     Beyond, Lines, Tap, check_room, in_c_order, load, store, sweep, weighted_sums,
 };
 use super::geometry::borders::Border;
-use super::geometry::{check_channels, sized_axes};
-use ironbatch_kernel::{Error, F16, Result, kernel};
+use super::geometry::{along, check_channels, sized_axes};
+use ironbatch_kernel::{Error, F16, PerAxis, Result, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Filter with a Gaussian, as ``scipy.ndimage.gaussian_filter``.
@@ -18,9 +18,10 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// Parameters
 /// ----------
 /// x : array of uint8, int16, uint16, float16, float32 or float64
-/// sigma : sequence of float
+/// sigma : float or sequence of float
 ///     Standard deviations along as many axes: one for signals, two for images; other axes stay as
-///     they are, and so does an axis whose number is 0. For all items, or a sequence for each.
+///     they are, and so does an axis whose number is 0. One number is for every axis of items with
+///     one or two. For all items, or one for each.
 /// border : 'reflect', 'constant', 'edge' or 'wrap'
 ///     How an item goes on beyond its ends, as in `pad`: mirrored at the nearest element (SciPy's
 ///     'mirror'), with `fill`, with the nearest element (SciPy's 'nearest'), or with the other end.
@@ -47,16 +48,14 @@ pub(crate) fn gaussian_blur<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
     gaussian: &mut Gaussian,
-    sigma: &[f64],
+    sigma: &PerAxis<f64>,
     #[default("reflect")] border: &str,
     #[default(0.0)] fill: f64,
     #[default(4.0)] truncate: f64,
     #[default("last")] channels: &str,
 ) -> Result<()> {
-    if sigma.is_empty() {
-        return Err(Error::new("sigma is empty"));
-    }
-    sigma.iter().try_for_each(|&sigma| check_reach("sigma", sigma))?;
+    let sigma = &*along(sigma, x.shape(), "sigma")?;
+    check_sigma(sigma)?;
     check_reach("truncate", truncate)?;
     let axes = sized_axes(x.ndim(), sigma.len(), channels, "sigma")?;
     let border = Border::from_name("border", border)?;
@@ -113,6 +112,13 @@ impl Gaussian {
     }
 }
 
+fn check_sigma(sigma: &[f64]) -> Result<()> {
+    if sigma.is_empty() {
+        return Err(Error::new("sigma is empty"));
+    }
+    sigma.iter().try_for_each(|&sigma| check_reach("sigma", sigma))
+}
+
 fn check_reach(name: &str, number: f64) -> Result<()> {
     if number >= 0.0 && number.is_finite() {
         return Ok(());
@@ -122,9 +128,10 @@ fn check_reach(name: &str, number: f64) -> Result<()> {
 
 fn check(plan: &gaussian_blur::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
-    // NaN and nothing may stand for what comes per item, which is checked there.
-    plan.sigma.iter().try_for_each(|&sigma| check_reach("sigma", sigma))?;
-    if !plan.truncate.is_nan() {
+    if !plan.is_per_item("sigma") {
+        check_sigma(plan.sigma.numbers())?;
+    }
+    if !plan.is_per_item("truncate") {
         check_reach("truncate", plan.truncate)?;
     }
     Border::from_name("border", &plan.border).map(|_| ())

@@ -53,7 +53,7 @@ pub(crate) fn lookup<T: Number, U: Number>(
 }
 
 fn check(plan: &lookup::Plan) -> Result<()> {
-    if plan.table.is_empty() {
+    if plan.table.is_empty() && !plan.is_per_item("table") {
         return Err(Error::new("table is empty"));
     }
     plan.dtype.map_or(Ok(()), |dtype| writable(dtype).map(|_| ()))

@@ -125,8 +125,10 @@ fn check_range(low: f64, high: f64) -> Result<()> {
 
 fn check(plan: &minmax::Plan) -> Result<()> {
     writable(plan.dtype)?;
-    // NaN may stand for a number that comes per item, which is checked there.
-    if plan.low.is_nan() || plan.high.is_nan() { Ok(()) } else { check_range(plan.low, plan.high) }
+    if plan.is_per_item("low") || plan.is_per_item("high") {
+        return Ok(());
+    }
+    check_range(plan.low, plan.high)
 }
 
 fn infer(inputs: &[Spec], plan: &minmax::Plan) -> Result<Vec<Spec>> {

@@ -49,13 +49,18 @@ pub(crate) fn one_hot<T: Element + Into<i64>>(
 }
 
 fn check(plan: &one_hot::Plan) -> Result<()> {
-    if plan.classes > 0 {
+    if plan.is_per_item("classes") { Ok(()) } else { check_classes(plan.classes) }
+}
+
+fn check_classes(classes: i64) -> Result<()> {
+    if classes > 0 {
         return Ok(());
     }
-    Err(Error::new(format!("classes has to be above 0, not {}", plan.classes)))
+    Err(Error::new(format!("classes has to be above 0, not {classes}")))
 }
 
 fn infer(inputs: &[Spec], plan: &one_hot::Plan) -> Result<Vec<Spec>> {
+    check_classes(plan.classes)?;
     let mut shape = inputs[0].shape.clone();
     shape.push(plan.classes);
     Ok(vec![Spec { dtype: Dtype::U8, shape }])

@@ -2,20 +2,27 @@
 
 use super::Number;
 use super::geometry::borders::Border;
-use super::geometry::{check_channels, check_numbers, resized, shape_text, sized_axes};
+use super::geometry::{
+    along, along_together, check_channels, check_numbers, check_together, resized, shape_text,
+    sized_axes,
+};
 use super::moving::{Movable, Word, words, words_mut};
-use ironbatch_kernel::{Bool, Error, F16, Result, Spec, kernel};
+use ironbatch_kernel::{Bool, Error, F16, PerAxis, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
+use std::borrow::Cow;
 
 /// Add elements before and after, as ``np.pad``.
 ///
 /// Parameters
 /// ----------
 /// x : array of bool, uint8, int16, uint16, float16, float32 or float64
-/// before : sequence of int
-///     How many elements come before, along as many axes; other axes stay as they are.
-/// after : sequence of int, optional
-///     How many come after; as many as before if left out.
+/// before : int or sequence of int
+///     How many elements come before, along as many axes; other axes stay as they are. One number is
+///     for every axis of items with one or two, or for the axes of `after`. For all items, or one
+///     for each.
+/// after : int or sequence of int, optional
+///     How many come after, along the same axes; as many as before if left out. For all items, or
+///     one for each.
 /// mode : 'constant', 'edge', 'reflect' or 'wrap'
 ///     What they are: `value`, the nearest element, those mirrored at the nearest element, or those
 ///     from the other end.
@@ -39,12 +46,13 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 pub(crate) fn pad<T: Number + Movable>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
-    before: &[i64],
-    #[expect(unused_variables, reason = "it chose the shape of `out`")] after: Option<&[i64]>,
+    before: &PerAxis<i64>,
+    after: Option<&PerAxis<i64>>,
     #[default("constant")] mode: &str,
     #[default(0.0)] value: f64,
     #[default("last")] channels: &str,
 ) -> Result<()> {
+    let [before, _] = ends(before, after, x.shape())?;
     let axes = sized_axes(x.ndim(), before.len(), channels, "before")?;
     let border = Border::from_name("mode", mode)?;
     let mut sources: Vec<Vec<Option<usize>>> = Vec::with_capacity(axes.end);
@@ -120,28 +128,39 @@ fn fill<T: Copy>(
     }
 }
 
+/// How many elements come before and after, along the same axes.
+fn ends<'a, N: ToString>(
+    before: &'a PerAxis<i64>,
+    after: Option<&'a PerAxis<i64>>,
+    shape: &[N],
+) -> Result<[Cow<'a, [i64]>; 2]> {
+    let Some(after) = after else {
+        let before = along(before, shape, "before")?;
+        return Ok([before.clone(), before]);
+    };
+    along_together([("before", before), ("after", after)], shape)
+}
+
 fn check(plan: &pad::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
-    check_numbers("before", &plan.before, 0)?;
-    if let Some(after) = &plan.after {
-        check_numbers("after", after, 0)?;
-        if after.len() != plan.before.len() {
-            return Err(Error::new(format!(
-                "before has {} numbers and after {}",
-                plan.before.len(),
-                after.len()
-            )));
-        }
+    let constant = |name: &str, given| if plan.is_per_item(name) { None } else { given };
+    let before = constant("before", Some(&plan.before));
+    let after = constant("after", plan.after.as_ref());
+    for (name, given) in [("before", before), ("after", after)] {
+        given.map_or(Ok(()), |given| check_numbers(name, given.numbers(), 0))?;
     }
+    check_together([("before", before), ("after", after)])?;
     Border::from_name("mode", &plan.mode).map(|_| ())
 }
 
 fn infer(inputs: &[Spec], plan: &pad::Plan) -> Result<Vec<Spec>> {
     let shape = &inputs[0].shape;
-    let axes = sized_axes(shape.len(), plan.before.len(), &plan.channels, "before")?;
-    let after = plan.after.as_ref().unwrap_or(&plan.before);
+    let [before, after] = ends(&plan.before, plan.after.as_ref(), shape)?;
+    check_numbers("before", &before, 0)?;
+    check_numbers("after", &after, 0)?;
+    let axes = sized_axes(shape.len(), before.len(), &plan.channels, "before")?;
     let mut lengths = Vec::with_capacity(axes.len());
-    for (axis, (before, after)) in axes.clone().zip(plan.before.iter().zip(after)) {
+    for (axis, (before, after)) in axes.clone().zip(before.iter().zip(&*after)) {
         let sum = before.checked_add(*after).and_then(|more| more.checked_add(shape[axis]));
         let Some(sum) = sum else {
             return Err(Error::new("before and after are too large"));

@@ -1,7 +1,7 @@
 //! `pad_to`: items of one length.
 
 use super::Number;
-use super::geometry::{check_channels, resized, shape_text, sized_axes};
+use super::geometry::{check_channels, check_numbers, resized, shape_text, sized_axes};
 use super::moving::{Movable, Word, words, words_mut};
 use ironbatch_kernel::{Bool, Error, F16, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD, Slice};
@@ -55,25 +55,16 @@ fn extend<W: Word>(x: &ArrayViewD<'_, W>, out: &mut ArrayViewMutD<'_, W>, value:
     out.slice_each_axis_mut(|axis| Slice::from(..shape[axis.axis.index()])).assign(x);
 }
 
-fn check_length(length: &[i64]) -> Result<()> {
-    match length.iter().find(|&&length| length < 1) {
-        Some(length) => Err(Error::new(format!("length has to be at least 1, not {length}"))),
-        None => Ok(()),
-    }
-}
-
 fn check(plan: &pad_to::Plan) -> Result<()> {
-    // Nothing may stand for what comes per item, which is checked there.
-    check_length(&plan.length)?;
+    if !plan.is_per_item("length") {
+        check_numbers("length", &plan.length, 1)?;
+    }
     check_channels(&plan.channels)
 }
 
 fn infer(inputs: &[Spec], plan: &pad_to::Plan) -> Result<Vec<Spec>> {
     let shape = &inputs[0].shape;
-    if plan.length.is_empty() {
-        return Err(Error::new("length is empty"));
-    }
-    check_length(&plan.length)?;
+    check_numbers("length", &plan.length, 1)?;
     let axes = sized_axes(shape.len(), plan.length.len(), &plan.channels, "length")?;
     if axes.clone().zip(&plan.length).any(|(axis, &length)| shape[axis] > length) {
         return Err(Error::new(format!(

@@ -1,9 +1,9 @@
 //! `patches`: an item cut into boxes.
 
 use super::geometry::box_of;
-use super::geometry::windows::Windows;
+use super::geometry::windows::{Windows, steps};
 use super::moving::{Movable, write};
-use ironbatch_kernel::{Bool, F16, Result, Spec, kernel};
+use ironbatch_kernel::{Bool, F16, PerAxis, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Cut an item into boxes of one size, row by row.
@@ -14,11 +14,12 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// Parameters
 /// ----------
 /// x : array of bool, uint8, int16, uint16, float16, float32 or float64
-/// size : sequence of int
-///     Lengths of a box along as many axes; other axes stay whole.
-/// stride : sequence of int, optional
-///     From one box to the next along these axes; `size` if left out, so that boxes neither
-///     overlap nor leave gaps.
+/// size : int or sequence of int
+///     Lengths of a box along as many axes; other axes stay whole. One number is for every axis of
+///     items with one or two, or for the axes of `stride`. For all items, or one for each.
+/// stride : int or sequence of int, optional
+///     From one box to the next along these axes, one number for all of them; `size` if left out, so
+///     that boxes neither overlap nor leave gaps. For all items, or one for each.
 /// channels : 'last' or 'first'
 ///     Whether these are the first axes of an item or its last ones.
 ///
@@ -36,12 +37,13 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 pub(crate) fn patches<T: Movable>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
-    size: &[i64],
-    stride: Option<&[i64]>,
+    size: &PerAxis<i64>,
+    stride: Option<&PerAxis<i64>>,
     #[default("last")] channels: &str,
 ) -> Result<()> {
     let shape: Vec<_> = x.shape().iter().map(|&length| length as i64).collect();
-    let windows = Windows::new(&shape, size, stride, channels)?;
+    let (size, stride) = steps(("size", size), stride, &shape)?;
+    let windows = Windows::new(&shape, &size, stride.as_deref(), channels)?;
     for (start, mut patch) in windows.starts().zip(out.outer_iter_mut()) {
         write(&box_of(&x, &start, patch.shape()), &mut patch, None);
     }
@@ -49,12 +51,14 @@ pub(crate) fn patches<T: Movable>(
 }
 
 fn check(plan: &patches::Plan) -> Result<()> {
-    Windows::check(&plan.size, plan.stride.as_deref(), &plan.channels)
+    let size = if plan.is_per_item("size") { None } else { Some(&plan.size) };
+    Windows::check(("size", size), plan.stride.as_ref(), &plan.channels)
 }
 
 fn infer(inputs: &[Spec], plan: &patches::Plan) -> Result<Vec<Spec>> {
     let Spec { dtype, shape } = &inputs[0];
-    let windows = Windows::new(shape, &plan.size, plan.stride.as_deref(), &plan.channels)?;
+    let (size, stride) = steps(("size", &plan.size), plan.stride.as_ref(), shape)?;
+    let windows = Windows::new(shape, &size, stride.as_deref(), &plan.channels)?;
     let mut made = vec![windows.count()];
     made.extend(windows.shape);
     Ok(vec![Spec { dtype: *dtype, shape: made }])

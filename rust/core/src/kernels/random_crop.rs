@@ -1,8 +1,8 @@
 //! `random_crop`: a box cut out of an item, somewhere.
 
-use super::geometry::{box_of, check_channels, check_given, check_numbers, resized, shape_text, sized_axes};
+use super::geometry::{along, box_of, check_channels, check_numbers, resized, shape_text, sized_axes};
 use super::moving::{Movable, give};
-use ironbatch_kernel::{Bool, Error, F16, Item, ItemRng, Result, Spec, kernel};
+use ironbatch_kernel::{Bool, Error, F16, Item, ItemRng, PerAxis, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Cut out a box whose place is drawn, each possible one as often as the others.
@@ -13,8 +13,9 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// Parameters
 /// ----------
 /// x : array of bool, uint8, int16, uint16, float16, float32 or float64
-/// size : sequence of int
-///     Lengths of the box along as many axes; other axes stay whole.
+/// size : int or sequence of int
+///     Lengths of the box along as many axes; other axes stay whole. One number is for every axis of
+///     items with one or two.
 /// channels : 'last' or 'first'
 ///     Whether these are the first axes of an item or its last ones.
 ///
@@ -33,11 +34,12 @@ pub(crate) fn random_crop<T: Movable>(
     mut out: ArrayViewMutD<'_, T>,
     item: Item,
     rng: &mut ItemRng,
-    size: &[i64],
+    size: &PerAxis<i64>,
     #[default("last")] channels: &str,
 ) -> Result<()> {
     let mut start = vec![0; x.ndim()];
-    for axis in sized_axes(x.ndim(), size.len(), channels, "size")? {
+    let count = along(size, x.shape(), "size")?.len();
+    for axis in sized_axes(x.ndim(), count, channels, "size")? {
         let left = x.shape()[axis] - out.shape()[axis];
         start[axis] = rng.integers(0, left as i64 + 1) as usize;
     }
@@ -47,21 +49,25 @@ pub(crate) fn random_crop<T: Movable>(
 
 fn check(plan: &random_crop::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
-    check_given("size", &plan.size, 1)
+    if plan.is_per_item("size") {
+        return Ok(());
+    }
+    check_numbers("size", plan.size.numbers(), 1)
 }
 
 fn infer(inputs: &[Spec], plan: &random_crop::Plan) -> Result<Vec<Spec>> {
     let shape = &inputs[0].shape;
-    check_numbers("size", &plan.size, 1)?;
-    let axes = sized_axes(shape.len(), plan.size.len(), &plan.channels, "size")?;
-    for (axis, &size) in axes.clone().zip(&plan.size) {
-        if size > shape[axis] {
+    let size = along(&plan.size, shape, "size")?;
+    check_numbers("size", &size, 1)?;
+    let axes = sized_axes(shape.len(), size.len(), &plan.channels, "size")?;
+    for (axis, &length) in axes.clone().zip(&*size) {
+        if length > shape[axis] {
             return Err(Error::new(format!(
                 "size {} is larger than an item of shape {}",
-                shape_text(&plan.size),
+                shape_text(&size),
                 shape_text(shape)
             )));
         }
     }
-    Ok(vec![resized(&inputs[0], axes, plan.size.iter().copied())])
+    Ok(vec![resized(&inputs[0], axes, size.iter().copied())])
 }

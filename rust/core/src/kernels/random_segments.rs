@@ -59,9 +59,8 @@ fn check_number(name: &str, number: i64) -> Result<()> {
 }
 
 fn check(plan: &random_segments::Plan) -> Result<()> {
-    // 0 may stand for what comes per item, which is checked there.
     for (name, number) in [("length", plan.length), ("count", plan.count)] {
-        if number != 0 {
+        if !plan.is_per_item(name) {
             check_number(name, number)?;
         }
     }

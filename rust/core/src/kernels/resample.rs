@@ -132,6 +132,10 @@ fn check_length(length: i64) -> Result<()> {
 
 fn check(plan: &resample::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
+    let is_given = |name: &str, given: bool| given || plan.is_per_item(name);
+    if !is_given("rate", plan.rate.is_some()) && !is_given("length", plan.length.is_some()) {
+        return Err(Error::new("rate or length has to be given"));
+    }
     // What comes per item is not there yet.
     plan.rate.map_or(Ok(()), check_rate)?;
     plan.length.map_or(Ok(()), check_length)?;

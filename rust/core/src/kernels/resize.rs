@@ -1,9 +1,9 @@
 //! `resize`: an item with other lengths.
 
 use super::Number;
-use super::geometry::{check_channels, check_given, check_numbers, resized, sized_axes};
+use super::geometry::{along, check_channels, check_numbers, resized, sized_axes};
 use super::resampling::{FastResize, Interpolation, Method, Scratch, resample};
-use ironbatch_kernel::{F16, Result, Spec, kernel};
+use ironbatch_kernel::{F16, PerAxis, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Give an item other lengths.
@@ -15,8 +15,9 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// Parameters
 /// ----------
 /// x : array of uint8, int16, uint16, float16, float32 or float64
-/// size : sequence of int
-///     New lengths along as many axes, such as height and width; other axes stay.
+/// size : int or sequence of int
+///     New lengths along as many axes, such as height and width; other axes stay. One number is for
+///     every axis of items with one or two.
 /// interpolation : 'nearest', 'bilinear', 'bicubic', 'lanczos' or 'area'
 ///     Bicubic is that of R. G. Keys, IEEE Transactions on Acoustics, Speech, and Signal Processing
 ///     29(6), 1981, with ``a = -0.5``, or -0.75 without `antialias`; Lanczos has three lobes; area
@@ -42,12 +43,13 @@ pub(crate) fn resize<T: Number + FastResize>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
     scratch: &mut Scratch,
-    size: &[i64],
+    size: &PerAxis<i64>,
     #[default("bilinear")] interpolation: &str,
     #[default(true)] antialias: bool,
     #[default("last")] channels: &str,
 ) -> Result<()> {
-    let axes = sized_axes(x.ndim(), size.len(), channels, "size")?;
+    let count = along(size, x.shape(), "size")?.len();
+    let axes = sized_axes(x.ndim(), count, channels, "size")?;
     let method = Method {
         interpolation: Interpolation::from_name(interpolation)?,
         antialias,
@@ -58,12 +60,15 @@ pub(crate) fn resize<T: Number + FastResize>(
 
 fn check(plan: &resize::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
-    check_given("size", &plan.size, 1)?;
+    if !plan.is_per_item("size") {
+        check_numbers("size", plan.size.numbers(), 1)?;
+    }
     Interpolation::from_name(&plan.interpolation).map(|_| ())
 }
 
 fn infer(inputs: &[Spec], plan: &resize::Plan) -> Result<Vec<Spec>> {
-    check_numbers("size", &plan.size, 1)?;
-    let axes = sized_axes(inputs[0].shape.len(), plan.size.len(), &plan.channels, "size")?;
-    Ok(vec![resized(&inputs[0], axes, plan.size.iter().copied())])
+    let size = along(&plan.size, &inputs[0].shape, "size")?;
+    check_numbers("size", &size, 1)?;
+    let axes = sized_axes(inputs[0].shape.len(), size.len(), &plan.channels, "size")?;
+    Ok(vec![resized(&inputs[0], axes, size.iter().copied())])
 }

@@ -47,9 +47,7 @@ pub(crate) fn rotate<T: Blend>(
     #[default(0.0)] fill: f64,
     #[default("last")] channels: &str,
 ) -> Result<()> {
-    if !angle.is_finite() {
-        return Err(Error::new(format!("angle has to be finite, not {angle}")));
-    }
+    check_angle(angle)?;
     let axes = sized_axes(x.ndim(), 2, channels, "a place")?;
     let [y, x_center] = [axes.start, axes.start + 1].map(|axis| (x.shape()[axis] as f64 - 1.0) / 2.0);
     let (sin, cos) = sin_cos(angle);
@@ -84,11 +82,14 @@ fn check(plan: &rotate::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
     known_interpolation(&plan.interpolation)?;
     Border::from_name("border", &plan.border)?;
-    // NaN stands for angles that come per item.
-    if plan.angle.is_infinite() {
-        return Err(Error::new(format!("angle has to be finite, not {}", plan.angle)));
+    if plan.is_per_item("angle") { Ok(()) } else { check_angle(plan.angle) }
+}
+
+fn check_angle(angle: f64) -> Result<()> {
+    if angle.is_finite() {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::new(format!("angle has to be finite, not {angle}")))
 }
 
 fn infer(inputs: &[Spec], plan: &rotate::Plan) -> Result<Vec<Spec>> {

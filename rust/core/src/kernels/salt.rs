@@ -1,9 +1,9 @@
 //! `salt`: spots of one color.
 
 use super::Number;
-use super::geometry::{check_channels, check_numbers};
+use super::geometry::{along, check_channels, check_numbers};
 use super::painting::Brush;
-use ironbatch_kernel::{Error, F16, ItemRng, Result, kernel};
+use ironbatch_kernel::{Error, F16, ItemRng, PerAxis, Result, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Fill boxes that begin at random places with a color.
@@ -20,9 +20,9 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 ///     One value, or one for each channel, converted to the dtype as `scale_shift` does. For all
 ///     items, or one sequence for each. Left out: the greatest value of an integer dtype, 1 for
 ///     floats.
-/// size : sequence of int, optional
-///     Lengths of the boxes along as many axes. For all items, or one sequence for each. Single
-///     elements of an image if left out: ``(1, 1)``.
+/// size : int or sequence of int, optional
+///     Lengths of the boxes along as many axes. One number is for every axis of items with one or
+///     two. For all items, or one for each. Single elements of an image if left out: ``(1, 1)``.
 /// channels : 'last' or 'first'
 ///     Whether these are the first axes of an item or its last ones.
 ///
@@ -43,11 +43,12 @@ pub(crate) fn salt<T: Number>(
     rng: &mut ItemRng,
     #[default(0.015)] share: f64,
     color: Option<&[f64]>,
-    size: Option<&[i64]>,
+    size: Option<&PerAxis<i64>>,
     #[default("last")] channels: &str,
 ) -> Result<()> {
     check_share(share)?;
-    let size = size.unwrap_or(&[1, 1]);
+    let single = PerAxis::Each(vec![1, 1]);
+    let size = &*along(size.unwrap_or(&single), x.shape(), "size")?;
     check_numbers("size", size, 1)?;
     let white = [T::RANGE.map_or(1.0, |range| range.1)];
     let brush = Brush::new(x.shape(), size.len(), color.unwrap_or(&white), channels)?;
@@ -78,9 +79,8 @@ fn check_share(share: f64) -> Result<()> {
 
 fn check(plan: &salt::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
-    // What comes per item is NaN or empty here.
-    if !plan.share.is_nan() {
+    if !plan.is_per_item("share") {
         check_share(plan.share)?;
     }
-    plan.size.as_ref().map_or(Ok(()), |size| check_numbers("size", size, 1))
+    plan.size.as_ref().map_or(Ok(()), |size| check_numbers("size", size.numbers(), 1))
 }

@@ -3,8 +3,8 @@
 use super::Number;
 use super::filtering::{Beyond, Lines, in_c_order, load, running, store, sweep};
 use super::geometry::borders::Border;
-use super::geometry::{check_channels, sized_axes};
-use ironbatch_kernel::{Error, F16, Result, kernel};
+use super::geometry::{along, check_channels, check_numbers, sized_axes};
+use ironbatch_kernel::{Error, F16, PerAxis, Result, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Mean, root mean square, least or greatest element of a window around each element.
@@ -18,10 +18,10 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// Parameters
 /// ----------
 /// x : array of uint8, int16, uint16, float16, float32 or float64
-/// size : sequence of int
-///     Lengths of the window along as many axes; other axes stay as they are. The window is around
-///     the element, with one more before it than behind it where the length is even. For all items,
-///     or a sequence for each.
+/// size : int or sequence of int
+///     Lengths of the window along as many axes; other axes stay as they are. One number is for
+///     every axis of items with one or two. The window is around the element, with one more before
+///     it than behind it where the length is even. For all items, or one for each.
 /// statistic : 'mean', 'rms', 'min' or 'max'
 /// border : 'reflect', 'constant', 'edge' or 'wrap'
 ///     How an item goes on beyond its ends, as in `pad`: mirrored at the nearest element (SciPy's
@@ -48,16 +48,14 @@ pub(crate) fn sliding<T: Number>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
     lines: &mut Lines,
-    size: &[i64],
+    size: &PerAxis<i64>,
     #[default("mean")] statistic: &str,
     #[default("reflect")] border: &str,
     #[default(0.0)] fill: f64,
     #[default("last")] channels: &str,
 ) -> Result<()> {
-    if size.is_empty() {
-        return Err(Error::new("size is empty"));
-    }
-    check_size(size)?;
+    let size = &*along(size, x.shape(), "size")?;
+    check_numbers("size", size, 1)?;
     let axes = sized_axes(x.ndim(), size.len(), channels, "size")?;
     let border = Border::from_name("border", border)?;
     let shape = x.shape().to_vec();
@@ -105,17 +103,11 @@ fn least(a: f64, b: f64) -> f64 {
     if a < b || a.is_nan() { a } else { b }
 }
 
-fn check_size(size: &[i64]) -> Result<()> {
-    match size.iter().find(|&&size| size < 1) {
-        Some(size) => Err(Error::new(format!("size has to be at least 1, not {size}"))),
-        None => Ok(()),
-    }
-}
-
 fn check(plan: &sliding::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
-    // Nothing may stand for what comes per item, which is checked there.
-    check_size(&plan.size)?;
+    if !plan.is_per_item("size") {
+        check_numbers("size", plan.size.numbers(), 1)?;
+    }
     if !["mean", "rms", "min", "max"].contains(&&*plan.statistic) {
         return Err(Error::new(format!(
             "statistic has to be 'mean', 'rms', 'min' or 'max', not '{}'",

@@ -27,7 +27,7 @@ const TILE: usize = 32;
 /// ------
 /// ValueError
 ///     If `axes` are not all axes of the item, each of them once.
-#[kernel(T = [Bool, u8, i16, u16, F16, f32, f64], infer = infer)]
+#[kernel(T = [Bool, u8, i16, u16, F16, f32, f64], infer = infer, check = check)]
 pub(crate) fn transpose<T: Movable>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
@@ -140,6 +140,12 @@ fn permutation(axes: Option<&[i64]>, rank: usize) -> Result<Vec<usize>> {
         )));
     }
     Ok(order.into_iter().map(|axis| axis as usize).collect())
+}
+
+fn check(plan: &transpose::Plan) -> Result<()> {
+    // What comes per item is None here.
+    let axes = plan.axes.as_deref();
+    permutation(axes, axes.map_or(0, <[i64]>::len)).map(|_| ())
 }
 
 fn infer(inputs: &[Spec], plan: &transpose::Plan) -> Result<Vec<Spec>> {

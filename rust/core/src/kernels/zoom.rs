@@ -1,9 +1,9 @@
 //! `zoom`: an item enlarged or shrunk by a factor.
 
 use super::Number;
-use super::geometry::{check_channels, resized, sized_axes};
+use super::geometry::{along, check_channels, resized, sized_axes};
 use super::resampling::{FastResize, Interpolation, Method, Scratch, resample};
-use ironbatch_kernel::{Error, F16, Result, Spec, kernel};
+use ironbatch_kernel::{Error, F16, PerAxis, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Enlarge or shrink an item by factors: `resize` to ``round(n * factor)``, at least 1.
@@ -11,8 +11,9 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// Parameters
 /// ----------
 /// x : array of uint8, int16, uint16, float16, float32 or float64
-/// factor : sequence of float
-///     Along as many axes, such as height and width; other axes stay.
+/// factor : float or sequence of float
+///     Along as many axes, such as height and width; other axes stay. One number is for every axis
+///     of items with one or two.
 /// interpolation : 'nearest', 'bilinear', 'bicubic', 'lanczos' or 'area'
 /// antialias : bool
 /// channels : 'last' or 'first'
@@ -32,12 +33,13 @@ pub(crate) fn zoom<T: Number + FastResize>(
     x: ArrayViewD<'_, T>,
     mut out: ArrayViewMutD<'_, T>,
     scratch: &mut Scratch,
-    factor: &[f64],
+    factor: &PerAxis<f64>,
     #[default("bilinear")] interpolation: &str,
     #[default(true)] antialias: bool,
     #[default("last")] channels: &str,
 ) -> Result<()> {
-    let axes = sized_axes(x.ndim(), factor.len(), channels, "factor")?;
+    let count = along(factor, x.shape(), "factor")?.len();
+    let axes = sized_axes(x.ndim(), count, channels, "factor")?;
     let method = Method {
         interpolation: Interpolation::from_name(interpolation)?,
         antialias,
@@ -48,11 +50,16 @@ pub(crate) fn zoom<T: Number + FastResize>(
 
 fn check(plan: &zoom::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
-    check_factor(&plan.factor)?;
+    if !plan.is_per_item("factor") {
+        check_factor(plan.factor.numbers())?;
+    }
     Interpolation::from_name(&plan.interpolation).map(|_| ())
 }
 
 fn check_factor(factor: &[f64]) -> Result<()> {
+    if factor.is_empty() {
+        return Err(Error::new("factor is empty"));
+    }
     match factor.iter().find(|factor| !(**factor > 0.0 && factor.is_finite())) {
         Some(factor) => {
             Err(Error::new(format!("factor has to be a number above 0, not {factor}")))
@@ -63,14 +70,12 @@ fn check_factor(factor: &[f64]) -> Result<()> {
 
 fn infer(inputs: &[Spec], plan: &zoom::Plan) -> Result<Vec<Spec>> {
     let shape = &inputs[0].shape;
-    if plan.factor.is_empty() {
-        return Err(Error::new("factor is empty"));
-    }
-    check_factor(&plan.factor)?;
-    let axes = sized_axes(shape.len(), plan.factor.len(), &plan.channels, "factor")?;
+    let factor = along(&plan.factor, shape, "factor")?;
+    check_factor(&factor)?;
+    let axes = sized_axes(shape.len(), factor.len(), &plan.channels, "factor")?;
     let lengths: Vec<_> = axes
         .clone()
-        .zip(&plan.factor)
+        .zip(&*factor)
         .map(|(axis, factor)| ((shape[axis] as f64 * factor).round_ties_even() as i64).max(1))
         .collect();
     Ok(vec![resized(&inputs[0], axes, lengths)])

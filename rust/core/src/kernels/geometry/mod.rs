@@ -3,8 +3,10 @@
 pub(crate) mod borders;
 pub(crate) mod windows;
 
-use ironbatch_kernel::{Error, Result, Spec};
+use ironbatch_kernel::{Error, PerAxis, Result, Spec};
 use ndarray::{ArrayViewD, Slice};
+use std::borrow::Cow;
+use std::fmt::Display;
 use std::ops::Range;
 
 /// The axes that `count` sizes are about: the first ones when channels come last, the last ones
@@ -23,6 +25,79 @@ pub(crate) fn sized_axes(
     match channels {
         "first" => Ok(rank - count..rank),
         _ => Ok(0..count),
+    }
+}
+
+/// The numbers for the axes of an item of a shape: those of a sequence, or one for every axis of an
+/// item with one or two.
+///
+/// One number for an item with more axes is refused: whether it is for the channels too, nobody
+/// knows.
+pub(crate) fn along<'a, T: Copy + Display, N: ToString>(
+    given: &'a PerAxis<T>,
+    shape: &[N],
+    name: &str,
+) -> Result<Cow<'a, [T]>> {
+    match given {
+        PerAxis::Each(numbers) => Ok(Cow::Borrowed(numbers)),
+        PerAxis::One(number) if shape.len() <= 2 => {
+            Ok(Cow::Owned(vec![*number; shape.len().max(1)]))
+        }
+        PerAxis::One(number) => Err(Error::new(format!(
+            "{name}={number} does not say which of the {} axes of an item of shape {} it is for: \
+             give one number for each, as {name}=({number}, {number})",
+            shape.len(),
+            shape_text(shape)
+        ))),
+    }
+}
+
+/// The numbers of two parameters for the same axes, such as where a box begins and how long it is.
+///
+/// A number beside a sequence stands for the axes that the sequence is about; two numbers, for those
+/// that [`along`] says.
+pub(crate) fn along_together<'a, T: Copy + Display, N: ToString>(
+    given: [(&str, &'a PerAxis<T>); 2],
+    shape: &[N],
+) -> Result<[Cow<'a, [T]>; 2]> {
+    let [(name, first), (other_name, other)] = given;
+    let as_many = |number: T, as_in: &[T]| Cow::Owned(vec![number; as_in.len()]);
+    Ok(match (first, other) {
+        (PerAxis::Each(first), PerAxis::Each(other)) => {
+            check_as_many([(name, first), (other_name, other)])?;
+            [Cow::Borrowed(&first[..]), Cow::Borrowed(&other[..])]
+        }
+        (PerAxis::Each(first), PerAxis::One(other)) => {
+            [Cow::Borrowed(&first[..]), as_many(*other, first)]
+        }
+        (PerAxis::One(first), PerAxis::Each(other)) => {
+            [as_many(*first, other), Cow::Borrowed(&other[..])]
+        }
+        (PerAxis::One(_), PerAxis::One(_)) => {
+            [along(first, shape, name)?, along(other, shape, other_name)?]
+        }
+    })
+}
+
+fn check_as_many<T>([(name, first), (other_name, other)]: [(&str, &[T]); 2]) -> Result<()> {
+    if first.len() == other.len() {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "{name} has {} numbers and {other_name} {}",
+        first.len(),
+        other.len()
+    )))
+}
+
+/// Refuse two parameters for the same axes before items are known; None is what comes per item.
+pub(crate) fn check_together<T>(given: [(&str, Option<&PerAxis<T>>); 2]) -> Result<()> {
+    match given {
+        [
+            (name, Some(PerAxis::Each(first))),
+            (other_name, Some(PerAxis::Each(other))),
+        ] => check_as_many([(name, first), (other_name, other)]),
+        _ => Ok(()),
     }
 }
 
@@ -56,14 +131,6 @@ pub(crate) fn check_numbers(name: &str, numbers: &[i64], least: i64) -> Result<(
         ))),
         None => Ok(()),
     }
-}
-
-/// The same before items are known: a list that comes per item is empty then.
-pub(crate) fn check_given(name: &str, numbers: &[i64], least: i64) -> Result<()> {
-    if numbers.is_empty() {
-        return Ok(());
-    }
-    check_numbers(name, numbers, least)
 }
 
 /// The spec of an item after some of its axes got other lengths.

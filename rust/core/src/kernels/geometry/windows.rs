@@ -1,7 +1,26 @@
 //! Boxes of one size that lie in an item, a stride apart.
 
-use super::{check_channels, check_numbers, shape_text, sized_axes};
-use ironbatch_kernel::{Error, Result};
+use super::{
+    along, along_together, check_channels, check_numbers, check_together, shape_text, sized_axes,
+};
+use ironbatch_kernel::{Error, PerAxis, Result};
+use std::borrow::Cow;
+
+/// Lengths and strides along the same axes; no stride where it is left out.
+pub(crate) type Steps<'a> = (Cow<'a, [i64]>, Option<Cow<'a, [i64]>>);
+
+/// Lengths, which messages call `name`, and strides for the axes of an item of a shape.
+pub(crate) fn steps<'a>(
+    (name, size): (&str, &'a PerAxis<i64>),
+    stride: Option<&'a PerAxis<i64>>,
+    shape: &[i64],
+) -> Result<Steps<'a>> {
+    let Some(stride) = stride else {
+        return Ok((along(size, shape, name)?, None));
+    };
+    let [size, stride] = along_together([(name, size), ("stride", stride)], shape)?;
+    Ok((size, Some(stride)))
+}
 
 /// The boxes of an item.
 pub(crate) struct Windows {
@@ -15,22 +34,18 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
-    /// Refuse sizes and strides that no item goes with.
-    pub(crate) fn check(size: &[i64], stride: Option<&[i64]>, channels: &str) -> Result<()> {
+    /// Refuse lengths and strides that no item goes with; None is what comes per item or is left
+    /// out.
+    pub(crate) fn check(
+        (name, size): (&str, Option<&PerAxis<i64>>),
+        stride: Option<&PerAxis<i64>>,
+        channels: &str,
+    ) -> Result<()> {
         check_channels(channels)?;
-        check_numbers("size", size, 1)?;
-        let Some(stride) = stride else {
-            return Ok(());
-        };
-        check_numbers("stride", stride, 1)?;
-        if stride.len() == size.len() {
-            return Ok(());
+        for (name, given) in [(name, size), ("stride", stride)] {
+            given.map_or(Ok(()), |given| check_numbers(name, given.numbers(), 1))?;
         }
-        Err(Error::new(format!(
-            "size has {} numbers and stride {}",
-            size.len(),
-            stride.len()
-        )))
+        check_together([(name, size), ("stride", stride)])
     }
 
     /// The boxes of an item of a shape.
@@ -40,8 +55,10 @@ impl Windows {
         stride: Option<&[i64]>,
         channels: &str,
     ) -> Result<Self> {
+        check_numbers("size", size, 1)?;
         let axes = sized_axes(shape.len(), size.len(), channels, "size")?;
         let stride = stride.unwrap_or(size);
+        check_numbers("stride", stride, 1)?;
         let mut boxes = Self {
             shape: shape.to_vec(),
             counts: vec![1; shape.len()],
