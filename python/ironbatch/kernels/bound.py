@@ -12,13 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from ironbatch.actions.arguments import has_item_values
 from ironbatch.kernels.columns import (
     Spec,
-    allocate,
+    allocating,
     as_columns,
     as_components,
     as_input,
     error_of,
     gathered,
     lay_out,
+    room,
     usable,
 )
 from ironbatch.kernels.failure import KernelFailure
@@ -240,7 +241,9 @@ class BoundKernel:
         items = [array[np.newaxis] for array in arrays]
         native = self.kernel.native
         if native.varying or self.grows:
-            failure, made = self._plan.run_columns(1, items, [], allocate, random=random)
+            failure, made = self._plan.run_columns(
+                1, items, [], allocating(self.__name__), random=random
+            )
             if failure is not None:
                 raise error_of(failure)
             outputs: Sequence[Component] = as_components(made, None, native.growing)
@@ -379,7 +382,9 @@ class BoundKernel:
         made: list[Component]
         columns = self._columns(components) if n else None
         if columns is not None:
-            failure, found = self._plan.run_columns(n, columns, params, allocate, **options)
+            failure, found = self._plan.run_columns(
+                n, columns, params, allocating(self.__name__), **options
+            )
             made = as_components(found, name, self.kernel.native.growing)
         elif not self.grows and all(
             isinstance(one, np.ndarray) and one.dtype.kind != "O" for one in components
@@ -433,10 +438,9 @@ class BoundKernel:
         return found
 
     def _allocate(self, specs: Sequence[Spec], n: int) -> list[NDArray[Any]]:
-        from ironbatch.components import empty
-
+        found = self._infer(tuple(specs))
         try:
-            return [empty((n, *shape), dtype) for dtype, shape in self._infer(tuple(specs))]
+            return [room(self.__name__, (n, *shape), dtype) for dtype, shape in found]
         except MemoryError as error:
             raise MemoryError(f"{self.__name__}, {n} item(s): {error}") from None
 
@@ -481,13 +485,15 @@ class BoundKernel:
         if not rows:
             return [assemble([], name=name) for _ in growing], None
         layouts = [
-            lay_out(output, name)
+            lay_out(self.__name__, output, name)
             for output, kind in zip(zip(*specs, strict=True), growing, strict=True)
             if kind is None
         ]
         fixed = [views for views, _ in layouts]
         views = [[of_output[item] for of_output in fixed] for item in range(len(rows))]
-        failure, found = self._plan.run_each(rows, views, params, allocate, **options)
+        failure, found = self._plan.run_each(
+            rows, views, params, allocating(self.__name__), **options
+        )
         if failure is not None:
             return [], failure
         grown = iter(as_components(found, name, [kind for kind in growing if kind is not None]))

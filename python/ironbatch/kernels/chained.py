@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ironbatch._core import kernel_chain_result, run_kernel_chain
 from ironbatch.kernels.bound import BoundKernel
-from ironbatch.kernels.columns import allocate, as_columns, as_components, error_of
+from ironbatch.kernels.columns import allocating, as_columns, as_components, error_of
 from ironbatch.kernels.failure import KernelFailure
 from ironbatch.kernels.kernel import Kernel
 from ironbatch.kernels.raised import raising
@@ -164,7 +164,7 @@ class KernelChain:
                 ],
                 n,
                 columns,
-                allocate,
+                allocating(kernels[-1].__name__),
                 rows=rows,
                 n_workers=n_workers,
                 timeout=timeout,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Spec",
-    "allocate",
+    "allocating",
     "as_columns",
     "as_components",
     "as_input",
     "error_of",
     "gathered",
     "lay_out",
+    "room",
     "usable",
 ]
 
@@ -69,11 +70,23 @@ def as_components(
     return made
 
 
-def allocate(dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Allocate an output for the compiled side."""
+def allocating(kernel: str) -> Callable[[str, tuple[int, ...]], NDArray[Any]]:
+    """Give what allocates outputs of a kernel for the compiled side."""
+
+    def allocate(dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
+        return room(kernel, shape, np.dtype(dtype)).view(np.ndarray)
+
+    return allocate
+
+
+def room(kernel: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Allocate an array for a kernel, which errors about impossible shapes name."""
     from ironbatch.components import empty
 
-    return empty(shape, np.dtype(dtype)).view(np.ndarray)
+    try:
+        return empty(shape, dtype)
+    except ValueError as error:
+        raise ValueError(f"{kernel}: {error}") from None
 
 
 def _column(component: Component) -> Any:
@@ -110,24 +123,26 @@ def error_of(failure: tuple[int, str, str]) -> Exception:
     return raised(failure[2]) or _KINDS[failure[1]](failure[2])
 
 
-def lay_out(specs: Sequence[Spec], name: str | None) -> tuple[list[NDArray[Any]], Component]:
+def lay_out(
+    kernel: str, specs: Sequence[Spec], name: str | None
+) -> tuple[list[NDArray[Any]], Component]:
     """Allocate an output of given dtype and shape for each item: its items and the component."""
-    from ironbatch.components import Dense, Ragged, as_objects, empty
+    from ironbatch.components import Dense, Ragged, as_objects
 
     dtypes = {dtype for dtype, _ in specs}
     shapes = {shape for _, shape in specs}
     ranks = {len(shape) for shape in shapes}
     dtype = specs[0][0]
     if len(dtypes) == len(shapes) == 1:
-        dense = empty((len(specs), *specs[0][1]), dtype)
+        dense = room(kernel, (len(specs), *specs[0][1]), dtype)
         return [dense[item : item + 1][0, ...] for item in range(len(specs))], Dense.of(dense, name)
     if len(dtypes) > 1 or len(ranks) > 1 or 0 in ranks:
-        items = [empty(shape, dtype) for dtype, shape in specs]
+        items = [room(kernel, shape, dtype) for dtype, shape in specs]
         return items, as_objects(items)
     lengths = np.array([shape for _, shape in specs], dtype=np.int64)
     offsets = np.zeros(len(specs) + 1, dtype=np.int64)
     np.cumsum(lengths.prod(axis=1), out=offsets[1:])
-    values = empty(int(offsets[-1]), dtype)
+    values = room(kernel, (int(offsets[-1]),), dtype)
     bounds = offsets.tolist()
     views = [
         values[bounds[item] : bounds[item + 1]].reshape(shape)

@@ -280,11 +280,15 @@ impl Plan {
         }
         let mut of_items = shapes.chunks_exact(MAX_RANK).map(|shape| &shape[..rank]);
         let first = of_items.next().unwrap_or_default();
-        if shapes
-            .chunks_exact(MAX_RANK)
-            .any(|shape| elements(&shape[..rank]).is_none())
-        {
-            return Err(impossible());
+        let mut of_all = shapes.chunks_exact(MAX_RANK).map(|shape| &shape[..rank]);
+        if let Some(shape) = of_all.find(|shape| elements(shape).is_none()) {
+            if shape.iter().any(|&length| length < 0) {
+                return Err(impossible());
+            }
+            return Err(Error::Value(format!(
+                "{}: no array can have the shape {shape:?}",
+                self.kernel.name
+            )));
         }
         if of_items.all(|shape| shape == first) {
             return Ok(Layout::Same(Spec {

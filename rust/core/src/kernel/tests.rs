@@ -62,6 +62,41 @@ fn a_signature_is_python() {
 }
 
 #[test]
+fn a_type_has_the_name_that_its_library_gives_it() {
+    assert_eq!(
+        kernel("flip").signature(),
+        "flip(x, *, axis: str | int = 'horizontal')"
+    );
+}
+
+#[test]
+fn one_number_along_axes_is_no_sequence() {
+    let square = |size| {
+        let plan = bind("resize", &[("size", size)]).unwrap();
+        let shape = vec![8, 9];
+        let given = [Spec {
+            dtype: Dtype::U8,
+            shape,
+        }];
+        plan.infer(&given).unwrap()[0].shape.clone()
+    };
+    assert_eq!(square(Value::Int(3)), [3, 3]);
+    assert_eq!(square(Value::Ints(vec![3])), [3, 9]);
+}
+
+#[test]
+fn what_comes_per_item_is_not_missing() {
+    let noise = kernel("additive_noise");
+    assert!(noise.bind(&[], &["std".to_owned()]).is_ok());
+    let both = [("std".to_owned(), Value::None)];
+    let refused = noise.bind(&both, &[]).unwrap_err().to_string();
+    assert!(
+        refused.contains("neither given; its signature is additive_noise("),
+        "{refused}"
+    );
+}
+
+#[test]
 fn wrong_parameters_show_the_signature() {
     for params in [
         vec![("lo", Value::Int(1))],
