@@ -17,7 +17,7 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"IRONBTCH");
 /// Tables of another major version are refused.
 pub const MAJOR: u32 = 0;
 /// Minor version of this crate; any other one is accepted.
-pub const MINOR: u32 = 5;
+pub const MINOR: u32 = 6;
 /// Name of the function, of type [`GetTable`], that a library exports.
 pub const SYMBOL: &str = "ironbatch_kernel_table";
 /// Name of the capsule that a Python object's `__kernel_table__()` returns.
@@ -290,10 +290,10 @@ pub const PER_ITEM: u32 = 4;
 /// comes as its elements in C order.
 pub const NESTED: u32 = 8;
 /// Flag of a parameter that is a sequence of numbers: one number may be given too and stays one,
-/// per item as an operand of rank 0. Without it, it comes as a sequence of one. Since 0.5.
+/// per item as an operand of rank 0. Without it, it comes as a sequence of one. Since 0.6.
 pub const NUMBER: u32 = 16;
 
-/// What [`ParamValue::reserved`] is where values come per item. Since 0.5.
+/// What [`ParamValue::reserved`] is where values come per item. Since 0.6.
 pub const EACH_ITEM: u32 = 1;
 
 /// A parameter.
@@ -310,7 +310,7 @@ pub struct ParamInfo {
     pub flags: u32,
     /// Value if it is left out.
     pub default: ParamValue,
-    /// What the type is called in signatures, if not after `kind`. Since 0.5.
+    /// What the type is called in signatures, if not after `kind`. Since 0.6.
     pub type_name: Text,
 }
 
