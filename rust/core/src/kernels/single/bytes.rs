@@ -189,7 +189,7 @@ mod tests {
                     Line::new(middle, slope, |value: f64| ((value - middle) * slope) as f32)
                 });
                 if let [Some(red), Some(green), Some(blue)] = lines {
-                    let mut made = vec![0.0; length];
+                    let mut made = vec![0.0_f32; length];
                     write_in_turn(&source, &mut made, &[red, green, blue]);
                     for (place, (&made, &byte)) in made.iter().zip(&source).enumerate() {
                         let channel = place % 3;
