@@ -295,6 +295,16 @@ def test_images_draw_natively_what_they_draw_in_python(action, name):
     assert_array_equal(native, made(target="for"))
 
 
+@pytest.mark.parametrize("scale", [9, P(R("uniform", 0, 9))])
+def test_images_draw_the_same_in_one_pass(scale):
+    images = np.arange(6 * 5 * 5, dtype="uint8").reshape(6, 5, 5)
+    dataset = Dataset(6, Pictures, preloaded=images)
+    pipeline = dataset.p.flip().additive_noise(distributions.laplace.bind(scale=scale)).invert()
+    whole = next(pipeline.gen_batch(6, seed=3)).images
+    assert_array_equal(whole, next(pipeline.gen_batch(6, seed=3, fuse=False)).images)
+    assert_array_equal(whole[:2], next(pipeline.gen_batch(2, seed=3)).images)
+
+
 def test_images_with_parameters_for_each_item():
     images = np.zeros((2, 4, 4), "uint8")
 

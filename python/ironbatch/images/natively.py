@@ -153,6 +153,9 @@ def _noise(images: Images, values: Values, kernel: Any) -> Any:
     if values["preserve_type"] is not True:
         return None
     if isinstance(noise, BoundDistribution):
+        if images.component is None and has_item_values(noise):
+            # Its parameters are drawn before the noise, as all arguments of an action.
+            return None
         return _clipped(images, values, kernel.bind(noise))
     if isinstance(noise, PerItem) and any(isinstance(one, BoundDistribution) for one in noise):
         return _clipped(images, values, kernel.bind(distribution=noise))
