@@ -24,8 +24,12 @@ memcheck:  ## Run the tests of the Rust crates under the address sanitizer
 		--target "$$(rustc -vV | sed -n 's/^host: //p')" --target-dir target/memcheck \
 		-p ironbatch-core -p ironbatch-kernel
 
+# The build script lists these files, which cargo's formatter does not see.
+BUILT_IN = rustfmt --edition 2024 rust/core/src/kernels/*.rs
+
 lint:  ## Check format, lints, types and stubs
 	cargo fmt --all --check
+	$(BUILT_IN) --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 	ruff check .
 	ruff format --check .
@@ -34,6 +38,7 @@ lint:  ## Check format, lints, types and stubs
 
 format:  ## Format Rust and Python
 	cargo fmt --all
+	$(BUILT_IN)
 	ruff check --fix .
 	ruff format .
 

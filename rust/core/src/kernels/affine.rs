@@ -111,7 +111,9 @@ fn check_matrix(matrix: &[f64]) -> Result<()> {
         )));
     }
     match matrix.iter().find(|number| !number.is_finite()) {
-        Some(number) => Err(Error::new(format!("matrix has to be finite, but has a {number}"))),
+        Some(number) => Err(Error::new(format!(
+            "matrix has to be finite, but has a {number}"
+        ))),
         None => Ok(()),
     }
 }

@@ -116,5 +116,8 @@ fn check(plan: &cast::Plan) -> Result<()> {
 }
 
 fn infer(inputs: &[Spec], plan: &cast::Plan) -> Result<Vec<Spec>> {
-    Ok(vec![Spec { dtype: plan.dtype, shape: inputs[0].shape.clone() }])
+    Ok(vec![Spec {
+        dtype: plan.dtype,
+        shape: inputs[0].shape.clone(),
+    }])
 }

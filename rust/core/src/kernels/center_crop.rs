@@ -1,6 +1,8 @@
 //! `center_crop`: the middle of an item.
 
-use super::geometry::{along, box_of, check_channels, check_numbers, resized, shape_text, sized_axes};
+use super::geometry::{
+    along, box_of, check_channels, check_numbers, resized, shape_text, sized_axes,
+};
 use super::moving::{Movable, give};
 use ironbatch_kernel::{Bool, Error, F16, Item, PerAxis, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
@@ -35,8 +37,12 @@ pub(crate) fn center_crop<T: Movable>(
     #[expect(unused_variables, reason = "it chose the shape of `out`")]
     channels: &str,
 ) {
-    let start: Vec<_> =
-        x.shape().iter().zip(out.shape()).map(|(whole, part)| (whole - part) / 2).collect();
+    let start: Vec<_> = x
+        .shape()
+        .iter()
+        .zip(out.shape())
+        .map(|(whole, part)| (whole - part) / 2)
+        .collect();
     give(&box_of(&x, &start, out.shape()), &mut out, item);
 }
 
@@ -53,7 +59,11 @@ fn infer(inputs: &[Spec], plan: &center_crop::Plan) -> Result<Vec<Spec>> {
     let size = along(&plan.size, shape, "size")?;
     check_numbers("size", &size, 1)?;
     let axes = sized_axes(shape.len(), size.len(), &plan.channels, "size")?;
-    if axes.clone().zip(&*size).any(|(axis, &size)| shape[axis] >= 0 && size > shape[axis]) {
+    if axes
+        .clone()
+        .zip(&*size)
+        .any(|(axis, &size)| shape[axis] >= 0 && size > shape[axis])
+    {
         return Err(Error::new(format!(
             "size {} is larger than an item of shape {}",
             shape_text(&size),

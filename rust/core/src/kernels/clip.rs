@@ -39,7 +39,10 @@ pub(crate) fn clip<T: Number + PartialOrd>(
     let low = inwards(low.unwrap_or(lowest), f64::ceil).max(lowest);
     let high = inwards(high.unwrap_or(highest), f64::floor).min(highest);
     if low > high {
-        return Err(Error::new(format!("no {} lies between low and high", T::DTYPE)));
+        return Err(Error::new(format!(
+            "no {} lies between low and high",
+            T::DTYPE
+        )));
     }
     let (low, high) = (T::from_f64(low), T::from_f64(high));
     map_elements(&x, &mut out, |value| {

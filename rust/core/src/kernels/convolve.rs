@@ -67,18 +67,27 @@ pub(crate) fn convolve<T: Number>(
     }
     in_c_order(&x, &mut out, |source, target| {
         let Scratch { lines, taps, sums } = scratch;
-        let Lines { values, extended, .. } = lines;
+        let Lines {
+            values, extended, ..
+        } = lines;
         load(source, values)?;
         // All axes are continued first; the lengths of what comes of it.
         let mut long = shape.clone();
         for (axis, &n) in axes.clone().zip(weights.shape()) {
             long[axis] += n - 1;
         }
-        let room = long.iter().try_fold(1_usize, |product, &length| product.checked_mul(length));
+        let room = long
+            .iter()
+            .try_fold(1_usize, |product, &length| product.checked_mul(length));
         check_room(room.map(|room| room - source.len()))?;
         for (axis, &n) in axes.clone().zip(weights.shape()) {
             let inner: usize = shape[axis + 1..].iter().product();
-            let beyond = Beyond { before: n - 1 - n / 2, after: n / 2, border, fill };
+            let beyond = Beyond {
+                before: n - 1 - n / 2,
+                after: n / 2,
+                border,
+                fill,
+            };
             let part = shape[axis] * inner;
             empty(extended, values.len() / shape[axis] * long[axis])?;
             for part in values.chunks_exact(part) {
@@ -93,8 +102,15 @@ pub(crate) fn convolve<T: Number>(
         taps.clear();
         for (place, &weight) in weights.indexed_iter() {
             if weight != 0.0 {
-                let steps = weights.shape().iter().zip(place.slice()).zip(&strides[axes.start..]);
-                taps.push((steps.map(|((n, k), stride)| (n - 1 - k) * stride).sum(), weight));
+                let steps = weights
+                    .shape()
+                    .iter()
+                    .zip(place.slice())
+                    .zip(&strides[axes.start..]);
+                taps.push((
+                    steps.map(|((n, k), stride)| (n - 1 - k) * stride).sum(),
+                    weight,
+                ));
             }
         }
         // Runs of the result along the last axis that is filtered and all behind it.

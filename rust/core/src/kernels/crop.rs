@@ -6,8 +6,8 @@ use super::geometry::{
 };
 use super::moving::{Movable, give};
 use ironbatch_kernel::{Bool, Error, F16, Item, PerAxis, Result, Spec, kernel};
-use std::borrow::Cow;
 use ndarray::{ArrayViewD, ArrayViewMutD};
+use std::borrow::Cow;
 
 /// Cut out a box: ``x[origin[0]:origin[0] + size[0], ...]``.
 ///
@@ -82,7 +82,11 @@ fn infer(inputs: &[Spec], plan: &crop::Plan) -> Result<Vec<Spec>> {
     let axes = sized_axes(shape.len(), size.len(), &plan.channels, "size")?;
     for (axis, (size_here, from)) in axes.clone().zip(size.iter().zip(&*origin)) {
         if shape[axis] >= 0 && from.saturating_add(*size_here) > shape[axis] {
-            let from = if plan.origin.is_none() { "0".to_owned() } else { shape_text(&origin) };
+            let from = if plan.origin.is_none() {
+                "0".to_owned()
+            } else {
+                shape_text(&origin)
+            };
             return Err(Error::new(format!(
                 "a box of size {} from origin {from} does not lie within an item of shape {}",
                 shape_text(&size),

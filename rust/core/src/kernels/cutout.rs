@@ -85,5 +85,8 @@ fn check(plan: &cutout::Plan) -> Result<()> {
     let constant = |name: &str, given| if plan.is_per_item(name) { None } else { given };
     let size = constant("size", Some(&plan.size));
     size.map_or(Ok(()), |size| check_numbers("size", size.numbers(), 1))?;
-    check_together([("size", size), ("origin", constant("origin", plan.origin.as_ref()))])
+    check_together([
+        ("size", size),
+        ("origin", constant("origin", plan.origin.as_ref())),
+    ])
 }

@@ -114,7 +114,10 @@ fn check(plan: &decode_image::Plan) -> Result<()> {
         Colour::parse(mode)?;
     }
     if plan.max_bytes < 0 {
-        return Err(Error::new(format!("max_bytes has to be at least 0, not {}", plan.max_bytes)));
+        return Err(Error::new(format!(
+            "max_bytes has to be at least 0, not {}",
+            plan.max_bytes
+        )));
     }
     Ok(())
 }

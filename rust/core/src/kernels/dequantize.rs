@@ -43,5 +43,8 @@ fn check(plan: &dequantize::Plan) -> Result<()> {
 }
 
 fn infer(inputs: &[Spec], _: &dequantize::Plan) -> Result<Vec<Spec>> {
-    Ok(vec![Spec { dtype: Dtype::F32, shape: inputs[0].shape.clone() }])
+    Ok(vec![Spec {
+        dtype: Dtype::F32,
+        shape: inputs[0].shape.clone(),
+    }])
 }

@@ -68,13 +68,15 @@ pub(crate) fn encode_image<T: Samples>(
 
 fn chosen(format: &str, quality: Option<i64>, subsampling: Option<&str>) -> Result<Format> {
     match format.to_ascii_lowercase().as_str() {
-        "png" if quality.is_some() || subsampling.is_some() => {
-            Err(Error::new("a PNG loses nothing: quality and subsampling are for format='jpeg'"))
-        }
+        "png" if quality.is_some() || subsampling.is_some() => Err(Error::new(
+            "a PNG loses nothing: quality and subsampling are for format='jpeg'",
+        )),
         "png" => Ok(Format::Png),
         "jpeg" | "jpg" => {
             let quality = quality.unwrap_or(75);
-            let known = u8::try_from(quality).ok().filter(|quality| (1..=100).contains(quality));
+            let known = u8::try_from(quality)
+                .ok()
+                .filter(|quality| (1..=100).contains(quality));
             let quality = known.ok_or_else(|| {
                 Error::new(format!("quality has to be from 1 to 100, not {quality}"))
             })?;
@@ -90,7 +92,9 @@ fn chosen(format: &str, quality: Option<i64>, subsampling: Option<&str>) -> Resu
             };
             Ok(Format::Jpeg(quality, subsampling))
         }
-        _ => Err(Error::new(format!("format has to be 'png' or 'jpeg', not '{format}'"))),
+        _ => Err(Error::new(format!(
+            "format has to be 'png' or 'jpeg', not '{format}'"
+        ))),
     }
 }
 

@@ -53,12 +53,24 @@ pub(crate) fn fir<T: Number>(
     let shape = x.shape().to_vec();
     let before = taps.len() - 1;
     in_c_order(&x, &mut out, |source, target| {
-        let Scratch { lines, taps: places } = scratch;
+        let Scratch {
+            lines,
+            taps: places,
+        } = scratch;
         load(source, &mut lines.values)?;
         places.clear();
         let offsets = (0..).map(|at| before - at);
-        places.extend(offsets.zip(taps.iter().copied()).filter(|&(_, tap)| tap != 0.0));
-        let beyond = Beyond { before, after: 0, border: Border::Constant, fill: 0.0 };
+        places.extend(
+            offsets
+                .zip(taps.iter().copied())
+                .filter(|&(_, tap)| tap != 0.0),
+        );
+        let beyond = Beyond {
+            before,
+            after: 0,
+            border: Border::Constant,
+            fill: 0.0,
+        };
         sweep(lines, &shape, axis, beyond, |extended, inner, target, _| {
             weighted_sums(extended, places, inner, target);
         })?;
@@ -79,5 +91,9 @@ fn check_taps(taps: &[f64]) -> Result<()> {
 
 fn check(plan: &fir::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
-    if plan.is_per_item("taps") { Ok(()) } else { check_taps(&plan.taps) }
+    if plan.is_per_item("taps") {
+        Ok(())
+    } else {
+        check_taps(&plan.taps)
+    }
 }

@@ -62,7 +62,9 @@ fn number(axis: &Value, rank: usize) -> Result<usize> {
     if (0..rank).contains(&from_start) {
         return Ok(from_start as usize);
     }
-    Err(Error::new(format!("axis {given} of an item with {rank} axes")))
+    Err(Error::new(format!(
+        "axis {given} of an item with {rank} axes"
+    )))
 }
 
 fn unknown(axis: &Value) -> Error {
@@ -72,7 +74,9 @@ fn unknown(axis: &Value) -> Error {
         Value::Ints(numbers) => format!("{numbers:?}"),
         other => format!("{other:?}"),
     };
-    Error::new(format!("axis has to be 'horizontal', 'vertical' or an int, not {given}"))
+    Error::new(format!(
+        "axis has to be 'horizontal', 'vertical' or an int, not {given}"
+    ))
 }
 
 fn check(plan: &flip::Plan) -> Result<()> {

@@ -1,11 +1,11 @@
 //! `from_patches`: boxes put together again.
 
 use super::Number;
-use super::geometry::{check_numbers, shape_text};
 use super::geometry::windows::{Windows, steps};
+use super::geometry::{check_numbers, shape_text};
 use super::moving::{Movable, words, words_mut};
 use ironbatch_kernel::{Bool, Error, F16, PerAxis, Result, Spec, kernel};
-use ndarray::{ArrayViewD, ArrayViewMutD, ArrayD, IxDyn, Slice, Zip};
+use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, IxDyn, Slice, Zip};
 
 /// Put boxes together to an item: the inverse of `patches`.
 ///
@@ -60,8 +60,12 @@ pub(crate) fn from_patches<T: Number + Movable>(
     let mut counts = ArrayD::<f64>::zeros(IxDyn(out.shape()));
     for (start, patch) in windows.starts().zip(x.outer_iter()) {
         let sum = sums.slice_each_axis_mut(|axis| place(&start, axis.axis.index()));
-        Zip::from(sum).and(&patch).for_each(|sum, value| *sum += value.to_f64());
-        counts.slice_each_axis_mut(|axis| place(&start, axis.axis.index())).map_inplace(|count| *count += 1.0);
+        Zip::from(sum)
+            .and(&patch)
+            .for_each(|sum, value| *sum += value.to_f64());
+        counts
+            .slice_each_axis_mut(|axis| place(&start, axis.axis.index()))
+            .map_inplace(|count| *count += 1.0);
     }
     Zip::from(&mut out)
         .and(&sums)
@@ -103,7 +107,8 @@ fn layout(
             windows.count()
         )));
     }
-    let gaps = stride.is_some_and(|stride| stride.iter().zip(size).any(|(stride, size)| stride > size));
+    let gaps =
+        stride.is_some_and(|stride| stride.iter().zip(size).any(|(stride, size)| stride > size));
     if gaps || windows.reach != whole {
         return Err(Error::new(format!(
             "boxes of shape {} leave some of an item of shape {} uncovered",
@@ -115,12 +120,19 @@ fn layout(
 }
 
 fn check(plan: &from_patches::Plan) -> Result<()> {
-    let shape = if plan.is_per_item("shape") { None } else { Some(&plan.shape) };
+    let shape = if plan.is_per_item("shape") {
+        None
+    } else {
+        Some(&plan.shape)
+    };
     Windows::check(("shape", shape), plan.stride.as_ref(), &plan.channels)
 }
 
 fn infer(inputs: &[Spec], plan: &from_patches::Plan) -> Result<Vec<Spec>> {
     let Spec { dtype, shape } = &inputs[0];
     let (_, whole) = layout(shape, &plan.shape, plan.stride.as_ref(), &plan.channels)?;
-    Ok(vec![Spec { dtype: *dtype, shape: whole }])
+    Ok(vec![Spec {
+        dtype: *dtype,
+        shape: whole,
+    }])
 }

@@ -43,16 +43,22 @@ pub(crate) fn gamma<T: Number>(
 ) -> Result<()> {
     check_gamma(gamma)?;
     let Some((lowest, top)) = T::RANGE else {
-        map_elements(&x, &mut out, |value| T::from_f64(value.to_f64().powf(gamma)));
+        map_elements(&x, &mut out, |value| {
+            T::from_f64(value.to_f64().powf(gamma))
+        });
         return Ok(());
     };
     let power = |value: f64| (value / top).powf(gamma) * top;
     if lowest == 0.0 && top < 256.0 {
         if table.gamma != Some(gamma) {
-            table.values = (0..=top as u16).map(|value| power(f64::from(value))).collect();
+            table.values = (0..=top as u16)
+                .map(|value| power(f64::from(value)))
+                .collect();
             table.gamma = Some(gamma);
         }
-        map_elements(&x, &mut out, |value| T::from_f64(table.values[value.to_f64() as usize]));
+        map_elements(&x, &mut out, |value| {
+            T::from_f64(table.values[value.to_f64() as usize])
+        });
     } else {
         map_elements(&x, &mut out, |value| T::from_f64(power(value.to_f64())));
     }
@@ -63,9 +69,15 @@ fn check_gamma(gamma: f64) -> Result<()> {
     if gamma >= 0.0 {
         return Ok(());
     }
-    Err(Error::new(format!("gamma has to be at least 0, not {gamma}")))
+    Err(Error::new(format!(
+        "gamma has to be at least 0, not {gamma}"
+    )))
 }
 
 fn check(plan: &gamma::Plan) -> Result<()> {
-    if plan.is_per_item("gamma") { Ok(()) } else { check_gamma(plan.gamma) }
+    if plan.is_per_item("gamma") {
+        Ok(())
+    } else {
+        check_gamma(plan.gamma)
+    }
 }

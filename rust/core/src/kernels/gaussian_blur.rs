@@ -91,7 +91,12 @@ impl Gaussian {
         fill: f64,
     ) -> Result<()> {
         let radius = (of.1 * of.0 + 0.5) as usize;
-        let beyond = Beyond { before: radius, after: radius, border, fill };
+        let beyond = Beyond {
+            before: radius,
+            after: radius,
+            border,
+            fill,
+        };
         // Refuses what reaches too far, before the weights take memory.
         check_room(radius.checked_mul(2))?;
         if self.of != of || self.taps.is_empty() {
@@ -101,14 +106,21 @@ impl Gaussian {
                 (-0.5 / (of.0 * of.0) * (distance * distance)).exp()
             };
             self.taps.clear();
-            self.taps.extend((0..=2 * radius).map(|place| (place, weight(place))));
+            self.taps
+                .extend((0..=2 * radius).map(|place| (place, weight(place))));
             let sum: f64 = self.taps.iter().map(|tap| tap.1).sum();
             self.taps.iter_mut().for_each(|tap| tap.1 /= sum);
         }
         let taps = &self.taps;
-        sweep(&mut self.lines, shape, axis, beyond, |extended, inner, target, _| {
-            weighted_sums(extended, taps, inner, target);
-        })
+        sweep(
+            &mut self.lines,
+            shape,
+            axis,
+            beyond,
+            |extended, inner, target, _| {
+                weighted_sums(extended, taps, inner, target);
+            },
+        )
     }
 }
 
@@ -116,14 +128,18 @@ fn check_sigma(sigma: &[f64]) -> Result<()> {
     if sigma.is_empty() {
         return Err(Error::new("sigma is empty"));
     }
-    sigma.iter().try_for_each(|&sigma| check_reach("sigma", sigma))
+    sigma
+        .iter()
+        .try_for_each(|&sigma| check_reach("sigma", sigma))
 }
 
 fn check_reach(name: &str, number: f64) -> Result<()> {
     if number >= 0.0 && number.is_finite() {
         return Ok(());
     }
-    Err(Error::new(format!("{name} has to be a number from 0 on, not {number}")))
+    Err(Error::new(format!(
+        "{name} has to be a number from 0 on, not {number}"
+    )))
 }
 
 fn check(plan: &gaussian_blur::Plan) -> Result<()> {

@@ -45,9 +45,10 @@ pub(crate) fn lookup<T: Number, U: Number>(
         )
     });
     match missed.get() {
-        Some(value) => {
-            Err(Error::new(format!("{value} is no place in a table of {} values", table.len())))
-        }
+        Some(value) => Err(Error::new(format!(
+            "{value} is no place in a table of {} values",
+            table.len()
+        ))),
         None => Ok(()),
     }
 }
@@ -56,10 +57,14 @@ fn check(plan: &lookup::Plan) -> Result<()> {
     if plan.table.is_empty() && !plan.is_per_item("table") {
         return Err(Error::new("table is empty"));
     }
-    plan.dtype.map_or(Ok(()), |dtype| writable(dtype).map(|_| ()))
+    plan.dtype
+        .map_or(Ok(()), |dtype| writable(dtype).map(|_| ()))
 }
 
 fn infer(inputs: &[Spec], plan: &lookup::Plan) -> Result<Vec<Spec>> {
     let dtype = writable(plan.dtype.unwrap_or(inputs[0].dtype))?;
-    Ok(vec![Spec { dtype, shape: inputs[0].shape.clone() }])
+    Ok(vec![Spec {
+        dtype,
+        shape: inputs[0].shape.clone(),
+    }])
 }

@@ -42,7 +42,11 @@ pub(crate) fn minmax<T: Number + PartialOrd, U: Number>(
     let Some(&first) = x.first() else {
         return Ok(());
     };
-    let Ends { least, most, broken } = if let Some(values) = x.as_slice() {
+    let Ends {
+        least,
+        most,
+        broken,
+    } = if let Some(values) = x.as_slice() {
         ends(values, first)
     } else {
         let mut ends = Ends::of(first);
@@ -73,14 +77,22 @@ struct Ends<T> {
 
 impl<T: Copy + PartialOrd> Ends<T> {
     fn of(value: T) -> Self {
-        let mut ends = Self { least: value, most: value, broken: false };
+        let mut ends = Self {
+            least: value,
+            most: value,
+            broken: false,
+        };
         ends.take(value);
         ends
     }
 
     #[inline]
     fn take(&mut self, value: T) {
-        self.least = if value < self.least { value } else { self.least };
+        self.least = if value < self.least {
+            value
+        } else {
+            self.least
+        };
         self.most = if value > self.most { value } else { self.most };
         #[expect(clippy::eq_op, reason = "NaN differs from itself")]
         let is_nan = value != value;
@@ -101,8 +113,16 @@ fn ends_in_lanes<T: Copy + PartialOrd>(values: &[T], first: T) -> Ends<T> {
     for block in blocks {
         for lane in 0..LANES {
             let value = block[lane];
-            least[lane] = if value < least[lane] { value } else { least[lane] };
-            most[lane] = if value > most[lane] { value } else { most[lane] };
+            least[lane] = if value < least[lane] {
+                value
+            } else {
+                least[lane]
+            };
+            most[lane] = if value > most[lane] {
+                value
+            } else {
+                most[lane]
+            };
             #[expect(clippy::eq_op, reason = "NaN differs from itself")]
             let is_nan = value != value;
             broken[lane] |= is_nan;
@@ -132,5 +152,8 @@ fn check(plan: &minmax::Plan) -> Result<()> {
 }
 
 fn infer(inputs: &[Spec], plan: &minmax::Plan) -> Result<Vec<Spec>> {
-    Ok(vec![Spec { dtype: plan.dtype, shape: inputs[0].shape.clone() }])
+    Ok(vec![Spec {
+        dtype: plan.dtype,
+        shape: inputs[0].shape.clone(),
+    }])
 }

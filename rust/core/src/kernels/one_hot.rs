@@ -1,6 +1,6 @@
 //! `one_hot`: numbers of classes as vectors.
 
-use ironbatch_kernel::{Element, Dtype, Error, Result, Spec, kernel};
+use ironbatch_kernel::{Dtype, Element, Error, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
 /// Turn class numbers into vectors: ``np.eye(classes, dtype=np.uint8)[x]``.
@@ -33,7 +33,9 @@ pub(crate) fn one_hot<T: Element + Into<i64>>(
         if (0..classes).contains(&class) {
             Ok(class as usize)
         } else {
-            Err(Error::new(format!("{class} is no number of {classes} classes, which count from 0")))
+            Err(Error::new(format!(
+                "{class} is no number of {classes} classes, which count from 0"
+            )))
         }
     };
     if let Some(out) = out.as_slice_mut() {
@@ -49,19 +51,28 @@ pub(crate) fn one_hot<T: Element + Into<i64>>(
 }
 
 fn check(plan: &one_hot::Plan) -> Result<()> {
-    if plan.is_per_item("classes") { Ok(()) } else { check_classes(plan.classes) }
+    if plan.is_per_item("classes") {
+        Ok(())
+    } else {
+        check_classes(plan.classes)
+    }
 }
 
 fn check_classes(classes: i64) -> Result<()> {
     if classes > 0 {
         return Ok(());
     }
-    Err(Error::new(format!("classes has to be above 0, not {classes}")))
+    Err(Error::new(format!(
+        "classes has to be above 0, not {classes}"
+    )))
 }
 
 fn infer(inputs: &[Spec], plan: &one_hot::Plan) -> Result<Vec<Spec>> {
     check_classes(plan.classes)?;
     let mut shape = inputs[0].shape.clone();
     shape.push(plan.classes);
-    Ok(vec![Spec { dtype: Dtype::U8, shape }])
+    Ok(vec![Spec {
+        dtype: Dtype::U8,
+        shape,
+    }])
 }

@@ -57,11 +57,24 @@ pub(crate) fn pad<T: Number + Movable>(
     let border = Border::from_name("mode", mode)?;
     let mut sources: Vec<Vec<Option<usize>>> = Vec::with_capacity(axes.end);
     for axis in 0..axes.end {
-        let first = if axes.contains(&axis) { before[axis - axes.start] } else { 0 };
+        let first = if axes.contains(&axis) {
+            before[axis - axes.start]
+        } else {
+            0
+        };
         let length = x.shape()[axis] as i64;
-        sources.push((0..out.shape()[axis] as i64).map(|at| border.place(at - first, length)).collect());
+        sources.push(
+            (0..out.shape()[axis] as i64)
+                .map(|at| border.place(at - first, length))
+                .collect(),
+        );
     }
-    place(&words(&x), &mut words_mut(&mut out), &sources, T::from_f64(value).word())
+    place(
+        &words(&x),
+        &mut words_mut(&mut out),
+        &sources,
+        T::from_f64(value).word(),
+    )
 }
 
 /// Set each element of `out` to the one of `x` that `sources` says, or to a value.
@@ -82,7 +95,9 @@ fn place<W: Word>(
     }
     let mut whole = vec![value; out.len()];
     fill(source, &shape, &mut whole, sources, value);
-    out.iter_mut().zip(whole).for_each(|(target, value)| *target = value);
+    out.iter_mut()
+        .zip(whole)
+        .for_each(|(target, value)| *target = value);
     Ok(())
 }
 
@@ -121,7 +136,13 @@ fn fill<T: Copy>(
                 part.copy_from_slice(&source[first * step..(first + end - at) * step]);
             }
             Some(first) => {
-                fill(&source[first * step..(first + 1) * step], &shape[1..], part, deeper, value);
+                fill(
+                    &source[first * step..(first + 1) * step],
+                    &shape[1..],
+                    part,
+                    deeper,
+                    value,
+                );
             }
         }
         at = end;
@@ -161,7 +182,9 @@ fn infer(inputs: &[Spec], plan: &pad::Plan) -> Result<Vec<Spec>> {
     let axes = sized_axes(shape.len(), before.len(), &plan.channels, "before")?;
     let mut lengths = Vec::with_capacity(axes.len());
     for (axis, (before, after)) in axes.clone().zip(before.iter().zip(&*after)) {
-        let sum = before.checked_add(*after).and_then(|more| more.checked_add(shape[axis]));
+        let sum = before
+            .checked_add(*after)
+            .and_then(|more| more.checked_add(shape[axis]));
         let Some(sum) = sum else {
             return Err(Error::new("before and after are too large"));
         };

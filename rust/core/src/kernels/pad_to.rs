@@ -38,7 +38,11 @@ pub(crate) fn pad_to<T: Number + Movable>(
     #[default("last")]
     channels: &str,
 ) {
-    extend(&words(&x), &mut words_mut(&mut out), T::from_f64(value).word());
+    extend(
+        &words(&x),
+        &mut words_mut(&mut out),
+        T::from_f64(value).word(),
+    );
 }
 
 /// Set the first elements of `out` to those of `x`, the others to a value.
@@ -52,7 +56,8 @@ fn extend<W: Word>(x: &ArrayViewD<'_, W>, out: &mut ArrayViewMutD<'_, W>, value:
     }
     out.fill(value);
     let shape = x.shape();
-    out.slice_each_axis_mut(|axis| Slice::from(..shape[axis.axis.index()])).assign(x);
+    out.slice_each_axis_mut(|axis| Slice::from(..shape[axis.axis.index()]))
+        .assign(x);
 }
 
 fn check(plan: &pad_to::Plan) -> Result<()> {
@@ -66,7 +71,11 @@ fn infer(inputs: &[Spec], plan: &pad_to::Plan) -> Result<Vec<Spec>> {
     let shape = &inputs[0].shape;
     check_numbers("length", &plan.length, 1)?;
     let axes = sized_axes(shape.len(), plan.length.len(), &plan.channels, "length")?;
-    if axes.clone().zip(&plan.length).any(|(axis, &length)| shape[axis] > length) {
+    if axes
+        .clone()
+        .zip(&plan.length)
+        .any(|(axis, &length)| shape[axis] > length)
+    {
         return Err(Error::new(format!(
             "an item of shape {} is longer than length {}",
             shape_text(shape),

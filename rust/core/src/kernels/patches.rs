@@ -51,7 +51,11 @@ pub(crate) fn patches<T: Movable>(
 }
 
 fn check(plan: &patches::Plan) -> Result<()> {
-    let size = if plan.is_per_item("size") { None } else { Some(&plan.size) };
+    let size = if plan.is_per_item("size") {
+        None
+    } else {
+        Some(&plan.size)
+    };
     Windows::check(("size", size), plan.stride.as_ref(), &plan.channels)
 }
 
@@ -61,5 +65,8 @@ fn infer(inputs: &[Spec], plan: &patches::Plan) -> Result<Vec<Spec>> {
     let windows = Windows::new(shape, &size, stride.as_deref(), &plan.channels)?;
     let mut made = vec![windows.count()];
     made.extend(windows.shape);
-    Ok(vec![Spec { dtype: *dtype, shape: made }])
+    Ok(vec![Spec {
+        dtype: *dtype,
+        shape: made,
+    }])
 }

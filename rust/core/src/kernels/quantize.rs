@@ -47,17 +47,26 @@ pub(crate) fn quantize<T: Number, U: Number>(
         U::from_f64(bins.code(value))
     });
     if broken.get() {
-        return Err(Error::new("NaN cannot be quantized: replace it or leave it out first"));
+        return Err(Error::new(
+            "NaN cannot be quantized: replace it or leave it out first",
+        ));
     }
     Ok(())
 }
 
 fn check(plan: &quantize::Plan) -> Result<()> {
     // What comes per item is checked there, the dtype here.
-    let ranges: &[f64] = if plan.is_per_item("ranges") { &[0.0, 1.0] } else { &plan.ranges };
+    let ranges: &[f64] = if plan.is_per_item("ranges") {
+        &[0.0, 1.0]
+    } else {
+        &plan.ranges
+    };
     Bins::new(ranges, plan.dtype).map(|_| ())
 }
 
 fn infer(inputs: &[Spec], plan: &quantize::Plan) -> Result<Vec<Spec>> {
-    Ok(vec![Spec { dtype: plan.dtype, shape: inputs[0].shape.clone() }])
+    Ok(vec![Spec {
+        dtype: plan.dtype,
+        shape: inputs[0].shape.clone(),
+    }])
 }

@@ -1,6 +1,8 @@
 //! `random_crop`: a box cut out of an item, somewhere.
 
-use super::geometry::{along, box_of, check_channels, check_numbers, resized, shape_text, sized_axes};
+use super::geometry::{
+    along, box_of, check_channels, check_numbers, resized, shape_text, sized_axes,
+};
 use super::moving::{Movable, give};
 use ironbatch_kernel::{Bool, Error, F16, Item, ItemRng, PerAxis, Result, Spec, kernel};
 use ndarray::{ArrayViewD, ArrayViewMutD};

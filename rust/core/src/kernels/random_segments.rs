@@ -55,7 +55,9 @@ fn check_number(name: &str, number: i64) -> Result<()> {
     if number > 0 {
         return Ok(());
     }
-    Err(Error::new(format!("{name} has to be at least 1, not {number}")))
+    Err(Error::new(format!(
+        "{name} has to be at least 1, not {number}"
+    )))
 }
 
 fn check(plan: &random_segments::Plan) -> Result<()> {
@@ -81,5 +83,8 @@ fn infer(inputs: &[Spec], plan: &random_segments::Plan) -> Result<Vec<Spec>> {
     }
     shape[axis] = plan.length;
     shape.insert(0, plan.count);
-    Ok(vec![Spec { dtype: inputs[0].dtype, shape }])
+    Ok(vec![Spec {
+        dtype: inputs[0].dtype,
+        shape,
+    }])
 }

@@ -73,11 +73,22 @@ pub(crate) fn resample<T: Number>(
         load(source, &mut lines.values)?;
         let inner: usize = shape[axis + 1..].iter().product();
         let reach = filter.reach();
-        let beyond = Beyond { before: reach, after: reach, border: Border::Constant, fill: 0.0 };
+        let beyond = Beyond {
+            before: reach,
+            after: reach,
+            border: Border::Constant,
+            fill: 0.0,
+        };
         check_room((2 * reach).checked_mul(inner))?;
-        let (part, made) =
-            (shape[axis] * inner, target.len() / (source.len() / (shape[axis] * inner)));
-        for (source, target) in lines.values.chunks_exact(part).zip(target.chunks_exact_mut(made)) {
+        let (part, made) = (
+            shape[axis] * inner,
+            target.len() / (source.len() / (shape[axis] * inner)),
+        );
+        for (source, target) in lines
+            .values
+            .chunks_exact(part)
+            .zip(target.chunks_exact_mut(made))
+        {
             empty(&mut lines.extended, part + 2 * reach * inner)?;
             extend(source, Columns::all(inner), beyond, &mut lines.extended);
             empty(&mut lines.scratch, made)?;
@@ -120,14 +131,18 @@ fn check_rate(rate: f64) -> Result<()> {
     if (0.001..=1000.0).contains(&rate) {
         return Ok(());
     }
-    Err(Error::new(format!("rate has to be a number from 0.001 to 1000, not {rate}")))
+    Err(Error::new(format!(
+        "rate has to be a number from 0.001 to 1000, not {rate}"
+    )))
 }
 
 fn check_length(length: i64) -> Result<()> {
     if length > 0 {
         return Ok(());
     }
-    Err(Error::new(format!("length has to be at least 1, not {length}")))
+    Err(Error::new(format!(
+        "length has to be at least 1, not {length}"
+    )))
 }
 
 fn check(plan: &resample::Plan) -> Result<()> {

@@ -49,11 +49,16 @@ pub(crate) fn rotate<T: Blend>(
 ) -> Result<()> {
     check_angle(angle)?;
     let axes = sized_axes(x.ndim(), 2, channels, "a place")?;
-    let [y, x_center] = [axes.start, axes.start + 1].map(|axis| (x.shape()[axis] as f64 - 1.0) / 2.0);
+    let [y, x_center] =
+        [axes.start, axes.start + 1].map(|axis| (x.shape()[axis] as f64 - 1.0) / 2.0);
     let (sin, cos) = sin_cos(angle);
     let matrix = [
-        cos, -sin, x_center - cos * x_center + sin * y,
-        sin, cos, y - sin * x_center - cos * y,
+        cos,
+        -sin,
+        x_center - cos * x_center + sin * y,
+        sin,
+        cos,
+        y - sin * x_center - cos * y,
     ];
     let method = Method {
         interpolation: known_interpolation(interpolation)?,
@@ -82,7 +87,11 @@ fn check(plan: &rotate::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
     known_interpolation(&plan.interpolation)?;
     Border::from_name("border", &plan.border)?;
-    if plan.is_per_item("angle") { Ok(()) } else { check_angle(plan.angle) }
+    if plan.is_per_item("angle") {
+        Ok(())
+    } else {
+        check_angle(plan.angle)
+    }
 }
 
 fn check_angle(angle: f64) -> Result<()> {

@@ -74,7 +74,9 @@ fn check_share(share: f64) -> Result<()> {
     if (0.0..=1.0).contains(&share) {
         return Ok(());
     }
-    Err(Error::new(format!("share has to lie between 0 and 1, not {share}")))
+    Err(Error::new(format!(
+        "share has to lie between 0 and 1, not {share}"
+    )))
 }
 
 fn check(plan: &salt::Plan) -> Result<()> {
@@ -82,5 +84,7 @@ fn check(plan: &salt::Plan) -> Result<()> {
     if !plan.is_per_item("share") {
         check_share(plan.share)?;
     }
-    plan.size.as_ref().map_or(Ok(()), |size| check_numbers("size", size.numbers(), 1))
+    plan.size
+        .as_ref()
+        .map_or(Ok(()), |size| check_numbers("size", size.numbers(), 1))
 }

@@ -81,10 +81,14 @@ pub(crate) fn scale_shift<T: Number, U: Number>(
 }
 
 fn check(plan: &scale_shift::Plan) -> Result<()> {
-    plan.dtype.map_or(Ok(()), |dtype| writable(dtype).map(|_| ()))
+    plan.dtype
+        .map_or(Ok(()), |dtype| writable(dtype).map(|_| ()))
 }
 
 fn infer(inputs: &[Spec], plan: &scale_shift::Plan) -> Result<Vec<Spec>> {
     let dtype = writable(plan.dtype.unwrap_or(inputs[0].dtype))?;
-    Ok(vec![Spec { dtype, shape: inputs[0].shape.clone() }])
+    Ok(vec![Spec {
+        dtype,
+        shape: inputs[0].shape.clone(),
+    }])
 }

@@ -80,7 +80,9 @@ pub(crate) fn sliding<T: Number>(
                 beyond,
                 |extended, inner, target, scratch| match statistic {
                     "min" => running(extended, inner, size, target, scratch, least),
-                    "max" => running(extended, inner, size, target, scratch, |a, b| -least(-a, -b)),
+                    "max" => running(extended, inner, size, target, scratch, |a, b| {
+                        -least(-a, -b)
+                    }),
                     _ => {
                         running(extended, inner, size, target, scratch, |a, b| a + b);
                         for sum in target {
@@ -91,7 +93,10 @@ pub(crate) fn sliding<T: Number>(
             )?;
         }
         if squares {
-            lines.values.iter_mut().for_each(|value| *value = value.sqrt());
+            lines
+                .values
+                .iter_mut()
+                .for_each(|value| *value = value.sqrt());
         }
         store(&lines.values, target);
         Ok(())

@@ -58,7 +58,11 @@ pub(crate) fn standardize<T: Number + Movable, U: Number>(
     #[expect(unused_variables, reason = "it chose the type of `out`")]
     dtype: Dtype,
 ) {
-    let own = if mean.is_none() || std.is_none() { moments(&x, scale) } else { (0.0, 1.0) };
+    let own = if mean.is_none() || std.is_none() {
+        moments(&x, scale)
+    } else {
+        (0.0, 1.0)
+    };
     let own = ([own.0], [if own.1 == 0.0 { 1.0 } else { own.1 }]);
     let (mean, std) = (mean.unwrap_or(&own.0), std.unwrap_or(&own.1));
     let n_channels = if mean.len() == 1 && std.len() == 1 && channels == "last" {
@@ -96,34 +100,43 @@ pub(crate) fn standardize<T: Number + Movable, U: Number>(
     if is_looked_up && n_channels <= 4 {
         let of = (mean, std, scale, n_channels);
         let line = |channel: usize| {
-            Line::new(of_channel(mean, channel) / scale, scale / of_channel(std, channel), formula(channel))
+            Line::new(
+                of_channel(mean, channel) / scale,
+                scale / of_channel(std, channel),
+                formula(channel),
+            )
         };
         kept.set(of, line);
     } else {
         kept.lines = None;
     }
     target.lines = kept.lines.as_deref();
-    let tables: Vec<[U; 256]> = if is_looked_up && !target.computes_lines() && !target.computes_planes() {
-        (0..n_channels)
-            .map(|channel| std::array::from_fn(|value| formula(channel)(value as f64)))
-            .collect()
-    } else {
-        Vec::new()
-    };
-    moving::in_parts(&x, part_length(n_channels), |first, part| match T::bytes(part) {
-        Some(bytes) if target.computes_lines() => target.write_lines(first, bytes),
-        Some(bytes) if target.computes_planes() => target.write_planes(first, bytes, |channel| {
-            let formula = formula(channel);
-            move |value: u8| formula(f64::from(value))
-        }),
-        Some(bytes) if !tables.is_empty() => target.write(first, bytes, |channel: usize| {
-            let table = &tables[channel];
-            move |value: u8| table[usize::from(value)]
-        }),
-        _ => target.write(first, part, |channel: usize| {
-            let formula = formula(channel);
-            move |value: T| formula(value.to_f64())
-        }),
+    let tables: Vec<[U; 256]> =
+        if is_looked_up && !target.computes_lines() && !target.computes_planes() {
+            (0..n_channels)
+                .map(|channel| std::array::from_fn(|value| formula(channel)(value as f64)))
+                .collect()
+        } else {
+            Vec::new()
+        };
+    moving::in_parts(&x, part_length(n_channels), |first, part| {
+        match T::bytes(part) {
+            Some(bytes) if target.computes_lines() => target.write_lines(first, bytes),
+            Some(bytes) if target.computes_planes() => {
+                target.write_planes(first, bytes, |channel| {
+                    let formula = formula(channel);
+                    move |value: u8| formula(f64::from(value))
+                })
+            }
+            Some(bytes) if !tables.is_empty() => target.write(first, bytes, |channel: usize| {
+                let table = &tables[channel];
+                move |value: u8| table[usize::from(value)]
+            }),
+            _ => target.write(first, part, |channel: usize| {
+                let formula = formula(channel);
+                move |value: T| formula(value.to_f64())
+            }),
+        }
     });
 }
 
@@ -137,12 +150,21 @@ fn part_length(n_channels: usize) -> usize {
     const LINES: usize = 64;
     let n_channels = n_channels.max(1);
     let n_groups = PART / n_channels;
-    n_channels * if n_groups > LINES { n_groups / LINES * LINES } else { n_groups }
+    n_channels
+        * if n_groups > LINES {
+            n_groups / LINES * LINES
+        } else {
+            n_groups
+        }
 }
 
 /// The number of a channel in a list that may have one for all.
 fn of_channel(list: &[f64], channel: usize) -> f64 {
-    if list.len() == 1 { list[0] } else { list[channel] }
+    if list.len() == 1 {
+        list[0]
+    } else {
+        list[channel]
+    }
 }
 
 impl Kept {
@@ -153,7 +175,9 @@ impl Kept {
         line: impl Fn(usize) -> Option<Line>,
     ) {
         let of = &self.of;
-        if self.lines.is_none() || (&of.0[..], &of.1[..], of.2, of.3) != (mean, std, scale, n_channels) {
+        if self.lines.is_none()
+            || (&of.0[..], &of.1[..], of.2, of.3) != (mean, std, scale, n_channels)
+        {
             self.of = (mean.to_vec(), std.to_vec(), scale, n_channels);
             self.lines = (0..n_channels).map(line).collect();
         }
@@ -212,7 +236,10 @@ impl<U: Number> Target<'_, U> {
         self.turns
             && self.n_channels == 3
             && self.writer.is_some()
-            && matches!(InstructionSet::in_use(), InstructionSet::Avx2 | InstructionSet::Avx512)
+            && matches!(
+                InstructionSet::in_use(),
+                InstructionSet::Avx2 | InstructionSet::Avx512
+            )
     }
 
     /// Write what becomes of bytes of three channels from element `first` on, as planes.
@@ -335,8 +362,9 @@ fn spread<T: Copy, U: Copy, F: Fn(T) -> U>(
         4 => interleaved::<4, T, U, F>(source, target, function),
         _ => {
             let functions: Vec<_> = (0..n_channels).map(function).collect();
-            for (source, target) in
-                source.chunks_exact(n_channels).zip(target.chunks_exact_mut(n_channels))
+            for (source, target) in source
+                .chunks_exact(n_channels)
+                .zip(target.chunks_exact_mut(n_channels))
             {
                 for ((&value, target), function) in source.iter().zip(target).zip(&functions) {
                     *target = function(value);
@@ -400,7 +428,11 @@ fn sum_in_lanes<T: Number>(x: &[T], mut total: f64, function: impl Fn(f64) -> f6
         }
         total += lanes.iter().sum::<f64>();
     }
-    total + rest.iter().map(|value| function(value.to_f64())).sum::<f64>()
+    total
+        + rest
+            .iter()
+            .map(|value| function(value.to_f64()))
+            .sum::<f64>()
 }
 
 fn check(plan: &standardize::Plan) -> Result<()> {
@@ -415,14 +447,19 @@ fn check(plan: &standardize::Plan) -> Result<()> {
             return Err(Error::new(format!("{name} is empty")));
         }
     }
-    if let Some(std) = plan.std.iter().flatten().find(|&&std| std.is_nan() || std <= 0.0) {
+    if let Some(std) = plan
+        .std
+        .iter()
+        .flatten()
+        .find(|&&std| std.is_nan() || std <= 0.0)
+    {
         return Err(Error::new(format!("std has to be above 0, not {std}")));
     }
     match plan.dtype {
         Dtype::F16 | Dtype::F32 | Dtype::F64 => Ok(()),
-        other => {
-            Err(Error::new(format!("dtype has to be float16, float32 or float64, not {other}")))
-        }
+        other => Err(Error::new(format!(
+            "dtype has to be float16, float32 or float64, not {other}"
+        ))),
     }
 }
 
@@ -444,5 +481,8 @@ fn infer(inputs: &[Spec], plan: &standardize::Plan) -> Result<Vec<Spec>> {
     if plan.channels == "first" && !shape.is_empty() {
         shape.rotate_right(1);
     }
-    Ok(vec![Spec { dtype: plan.dtype, shape }])
+    Ok(vec![Spec {
+        dtype: plan.dtype,
+        shape,
+    }])
 }

@@ -27,5 +27,8 @@ pub(crate) fn threshold<T: Number>(
 }
 
 fn infer(inputs: &[Spec], _: &threshold::Plan) -> Result<Vec<Spec>> {
-    Ok(vec![Spec { dtype: Dtype::U8, shape: inputs[0].shape.clone() }])
+    Ok(vec![Spec {
+        dtype: Dtype::U8,
+        shape: inputs[0].shape.clone(),
+    }])
 }

@@ -49,7 +49,9 @@ fn permute<W: Word>(
     if let (Some(source), Some(target)) = (x.as_slice(), out.as_slice_mut()) {
         // Turning the first axes behind the others is turning a matrix.
         let rank = order.len();
-        if let Some(turn) = (0..rank.max(1)).find(|turn| (0..rank).all(|axis| order[axis] == (axis + turn) % rank)) {
+        if let Some(turn) =
+            (0..rank.max(1)).find(|turn| (0..rank).all(|axis| order[axis] == (axis + turn) % rank))
+        {
             let rows: usize = x.shape()[..turn].iter().product();
             turn_matrix(source, target, rows.max(1), item);
             return;
@@ -67,7 +69,10 @@ fn turn_matrix<W: Word>(source: &[W], target: &mut [W], rows: usize, item: Item<
     }
     match (rows, columns) {
         (_, 2) => split::<2, W>(source, target, rows),
-        (_, 3) if W::by_bytes(source, target, |source, target| to_planes(source, target, item)) => {}
+        (_, 3)
+            if W::by_bytes(source, target, |source, target| {
+                to_planes(source, target, item)
+            }) => {}
         (_, 3) => split::<3, W>(source, target, rows),
         (_, 4) => split::<4, W>(source, target, rows),
         (2, _) => join::<2, W>(source, target, columns),
@@ -151,5 +156,8 @@ fn check(plan: &transpose::Plan) -> Result<()> {
 fn infer(inputs: &[Spec], plan: &transpose::Plan) -> Result<Vec<Spec>> {
     let Spec { dtype, shape } = &inputs[0];
     let order = permutation(plan.axes.as_deref(), shape.len())?;
-    Ok(vec![Spec { dtype: *dtype, shape: order.into_iter().map(|axis| shape[axis]).collect() }])
+    Ok(vec![Spec {
+        dtype: *dtype,
+        shape: order.into_iter().map(|axis| shape[axis]).collect(),
+    }])
 }

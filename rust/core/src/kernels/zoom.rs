@@ -60,10 +60,13 @@ fn check_factor(factor: &[f64]) -> Result<()> {
     if factor.is_empty() {
         return Err(Error::new("factor is empty"));
     }
-    match factor.iter().find(|factor| !(**factor > 0.0 && factor.is_finite())) {
-        Some(factor) => {
-            Err(Error::new(format!("factor has to be a number above 0, not {factor}")))
-        }
+    match factor
+        .iter()
+        .find(|factor| !(**factor > 0.0 && factor.is_finite()))
+    {
+        Some(factor) => Err(Error::new(format!(
+            "factor has to be a number above 0, not {factor}"
+        ))),
         None => Ok(()),
     }
 }
