@@ -200,8 +200,8 @@ fn infer(signature: &Signature) -> Result<TokenStream> {
             unsafe {
                 call::guard(message, || {
                     let plan = &*plan.cast::<Plan>();
-                    let inputs = call::read_specs(inputs, #n_inputs)?;
-                    call::write_specs(outputs, #n_outputs, &kernel_specs(&inputs, plan)?)
+                    let inputs = sdk::specs::read_specs(inputs, #n_inputs)?;
+                    sdk::specs::write_specs(outputs, #n_outputs, &kernel_specs(&inputs, plan)?)
                 })
             }
         }
@@ -260,7 +260,7 @@ fn infer_items(signature: &Signature) -> TokenStream {
             shapes: *const *mut i64,
         ) -> i32 {
             unsafe {
-                call::infer_items(call, (#n_inputs, #n_outputs), specs, shapes, |call, item, inputs| {
+                sdk::specs::infer_items(call, (#n_inputs, #n_outputs), specs, shapes, |call, item, inputs| {
                     let plan = call.plan::<Plan>();
                     let mut own = ::core::option::Option::<Plan>::None;
                     #(#own)*

@@ -116,26 +116,9 @@ impl ArrayValue {
 
     /// The array as the interface has it; it points into this value.
     pub fn operand(&self) -> Operand {
-        let mut operand = Operand {
-            struct_size: size_of::<Operand>(),
-            kind: abi::DENSE,
-            dtype: self.dtype as u32,
-            rank: self.shape.len() as u32,
-            hints: 0,
-            data: self.words.as_ptr().cast::<u8>().cast_mut(),
-            item_stride: 0,
-            shape: [0; abi::MAX_RANK],
-            strides: [0; abi::MAX_RANK],
-            offsets: std::ptr::null(),
-            shapes: std::ptr::null(),
-        };
-        let mut step = self.dtype.size() as isize;
-        for (axis, &length) in self.shape.iter().enumerate().rev() {
-            operand.shape[axis] = length as i64;
-            operand.strides[axis] = step;
-            step *= length.max(1) as isize;
-        }
-        operand
+        let lengths = self.shape.iter().map(|&length| length as i64);
+        let data = self.words.as_ptr().cast::<u8>().cast_mut();
+        Operand::in_c_order(self.dtype, lengths, data)
     }
 
     /// Copy an array of the interface.

@@ -1,8 +1,8 @@
 //! What the code that `#[kernel]` writes calls: the boundary between C and Rust.
 
 use crate::abi::{self, Message, Operand, OperandSpec, ParamValue, Random, RunCall};
-use crate::{Dtype, Error, Result, Value};
-use ndarray::{ArrayView, Dimension};
+use crate::item::Streams;
+use crate::{Error, Result, Value};
 use std::any::Any;
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -85,7 +85,7 @@ impl From<Error> for Stop {
 
 /// One call of `run`, as the kernel's side sees it.
 pub struct Call {
-    raw: RunCall,
+    pub(crate) raw: RunCall,
     current: Cell<usize>,
 }
 
@@ -177,163 +177,11 @@ impl Call {
         Ok(())
     }
 
-    fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         // SAFETY: the flag lives as long as the call, and all write it atomically.
         !self.raw.cancel.is_null()
             && unsafe { AtomicU8::from_ptr(self.raw.cancel.cast_mut()) }.load(Ordering::Relaxed)
                 != 0
-    }
-}
-
-/// The item that a kernel is at; a parameter of type `Item` receives it.
-#[derive(Clone, Copy)]
-pub struct Item<'a> {
-    call: &'a Call,
-    index: usize,
-}
-
-/// The place of an item's random numbers in Philox4x64-10.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RandomPlace {
-    /// Key of the run.
-    pub key: [u64; 2],
-    /// The counter before the item's first block, as `numpy.random.Philox` takes it.
-    pub counter: [u64; 4],
-}
-
-impl<'a> Item<'a> {
-    /// Item `index` of a call.
-    pub fn new(call: &'a Call, index: usize) -> Self {
-        Self { call, index }
-    }
-
-    /// Position of the item in the batch.
-    pub fn index(&self) -> usize {
-        self.index
-    }
-
-    /// Whether the run should end; a kernel that takes long for one item looks now and then.
-    pub fn is_cancelled(&self) -> bool {
-        self.call.is_cancelled()
-    }
-
-    /// Whether output number `number` is better written with [`PastCaches`](crate::PastCaches): all
-    /// items together are far larger than the caches, and nobody reads them at once.
-    #[inline]
-    pub fn is_past_caches(&self, number: usize) -> bool {
-        self.call.output(number).hints & abi::PAST_CACHES != 0
-    }
-
-    /// Let what follows read a view of the first input, instead of writing the output.
-    ///
-    /// For kernels that only move elements. True if the host takes the view: then there is nothing
-    /// left to do. Otherwise the output has to be written; the host asks for a view only where
-    /// another kernel reads it at once. It has the shape and dtype of the output, and no elements
-    /// but those of the first input.
-    ///
-    /// ```
-    /// use ironbatch_kernel::{Item, kernel, table};
-    /// use ndarray::{ArrayView1, ArrayViewMut1, s};
-    ///
-    /// /// From the last sample to the first.
-    /// #[kernel]
-    /// fn backwards(x: ArrayView1<f32>, mut out: ArrayViewMut1<f32>, item: Item) {
-    ///     let view = x.slice(s![..;-1]);
-    ///     if !item.hand_on(&view) {
-    ///         out.assign(&view);
-    ///     }
-    /// }
-    ///
-    /// table![backwards];
-    /// # fn main() {}
-    /// ```
-    pub fn hand_on<T: crate::Element, D: Dimension>(&self, view: &ArrayView<'_, T, D>) -> bool {
-        let place = self.call.raw.view;
-        if place.is_null() || view.ndim() > abi::MAX_RANK {
-            return false;
-        }
-        let mut operand = Operand {
-            struct_size: size_of::<Operand>(),
-            kind: abi::DENSE,
-            dtype: T::DTYPE as u32,
-            rank: view.ndim() as u32,
-            hints: 0,
-            data: view.as_ptr().cast_mut().cast(),
-            item_stride: 0,
-            shape: [0; abi::MAX_RANK],
-            strides: [0; abi::MAX_RANK],
-            offsets: ptr::null(),
-            shapes: ptr::null(),
-        };
-        for (axis, (&length, &stride)) in view.shape().iter().zip(view.strides()).enumerate() {
-            operand.shape[axis] = length as i64;
-            operand.strides[axis] = stride * size_of::<T>() as isize;
-        }
-        // SAFETY: the host gives room for an operand, whose size as the host knows it comes first.
-        unsafe {
-            let theirs = place.cast::<usize>().read();
-            if theirs < size_of::<Operand>() {
-                return false;
-            }
-            operand.struct_size = theirs;
-            place.write(operand);
-        }
-        true
-    }
-
-    /// Where the item's random numbers are; None if the host gave no randomness.
-    pub fn random_place(&self) -> Option<RandomPlace> {
-        let streams = self.call.streams().ok()?;
-        // SAFETY: the host gives a place for each of its items.
-        Some(unsafe { streams.place(self.index) })
-    }
-}
-
-/// Random streams of the items of a call.
-#[derive(Clone, Copy)]
-pub struct Streams(Random);
-
-impl Streams {
-    /// The streams that the host gives a call.
-    ///
-    /// # Safety
-    /// The pointer comes from [`RunCall::random`] and is not null.
-    pub unsafe fn read(random: *const Random) -> Self {
-        // SAFETY: promised by the caller.
-        Self(unsafe { copy(random) })
-    }
-
-    /// Where the random numbers of an item are.
-    ///
-    /// # Safety
-    /// The call has that item.
-    #[inline]
-    pub unsafe fn place(&self, item: usize) -> RandomPlace {
-        let at = |numbers: *const u64, otherwise| {
-            if numbers.is_null() {
-                otherwise
-            } else {
-                // SAFETY: the host gives arrays with a number for each item, or null.
-                unsafe { *numbers.add(item) }
-            }
-        };
-        let epoch = at(self.0.epochs, 0);
-        let operation = at(self.0.operations, self.0.operation);
-        let origin = at(self.0.origins, item as u64);
-        RandomPlace {
-            key: self.0.key,
-            counter: [at(self.0.blocks, 0), epoch, operation, origin],
-        }
-    }
-
-    /// The stream of an item.
-    ///
-    /// # Safety
-    /// The call has that item.
-    #[inline]
-    pub unsafe fn of(&self, item: usize) -> crate::ItemRng {
-        // SAFETY: promised by the caller.
-        crate::ItemRng::new(unsafe { self.place(item) })
     }
 }
 
@@ -466,136 +314,4 @@ unsafe fn say(message: *mut Message, item: i64, text: &str) {
         }
         message.item = item;
     }
-}
-
-/// Dtype and shape of one item of an operand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spec {
-    /// Element type.
-    pub dtype: Dtype,
-    /// Lengths, -1 where they vary from item to item.
-    pub shape: Vec<i64>,
-}
-
-/// Read the specs of inputs.
-///
-/// # Safety
-/// `specs` holds `count` pointers to specs.
-pub unsafe fn read_specs(specs: *const *const OperandSpec, count: usize) -> Result<Vec<Spec>> {
-    (0..count)
-        .map(|number| {
-            // SAFETY: promised by the caller.
-            let spec = unsafe { copy(*specs.add(number)) };
-            let dtype = Dtype::from_code(spec.dtype).ok_or_else(|| Error::new("unknown dtype"))?;
-            let shape = spec
-                .shape
-                .get(..spec.rank as usize)
-                .ok_or_else(|| Error::new("too many axes"))?;
-            Ok(Spec {
-                dtype,
-                shape: shape.to_vec(),
-            })
-        })
-        .collect()
-}
-
-/// Dtype and shape of item `item` of an operand.
-///
-/// # Safety
-/// The operand has that item.
-unsafe fn spec_of_item(operand: &Operand, item: usize) -> Result<Spec> {
-    let rank = operand.rank as usize;
-    let dtype = Dtype::from_code(operand.dtype).ok_or_else(|| Error::new("unknown dtype"))?;
-    let shape = if operand.kind == abi::RAGGED {
-        // SAFETY: the host gives a shape for each item.
-        (0..rank)
-            .map(|axis| unsafe { *operand.shapes.add(item * rank + axis) })
-            .collect()
-    } else {
-        let shape = operand.shape.get(..rank);
-        shape.ok_or_else(|| Error::new("too many axes"))?.to_vec()
-    };
-    Ok(Spec { dtype, shape })
-}
-
-/// Work out the outputs of each item of a range: `infer` tells those of one item from the specs of
-/// its inputs.
-///
-/// # Safety
-/// `call`, `specs` and `shapes` come from the host and fit the kernel.
-pub unsafe fn infer_items(
-    call: *const RunCall,
-    (n_inputs, n_outputs): (usize, usize),
-    specs: *const *mut OperandSpec,
-    shapes: *const *mut i64,
-    mut infer: impl FnMut(&Call, usize, &[Spec]) -> Result<Vec<Spec>>,
-) -> i32 {
-    let body =
-        |call: &Call| {
-            let operands: Vec<_> = (0..n_inputs).map(|number| call.input(number)).collect();
-            let first = call.raw.start;
-            call.each(|item| {
-            // SAFETY: the host asks for items that it has.
-            let inputs = operands.iter().map(|operand| unsafe { spec_of_item(operand, item) });
-            let outputs = infer(call, item, &inputs.collect::<Result<Vec<_>>>()?)?;
-            if item == first {
-                // SAFETY: promised by the caller.
-                unsafe { write_specs(specs, n_outputs, &outputs)? };
-            }
-            if outputs.len() != n_outputs {
-                return Err(Error::new("the wrong number of outputs"));
-            }
-            for (number, output) in outputs.iter().enumerate() {
-                // SAFETY: as above, with room for a shape of each item.
-                let (spec, place) = unsafe {
-                    let spec = &**specs.add(number);
-                    (spec, (*shapes.add(number)).add((item - first) * abi::MAX_RANK))
-                };
-                if spec.dtype != output.dtype as u32 || spec.rank as usize != output.shape.len() {
-                    return Err(Error::new(
-                        "its result differs from that of other items in dtype or number of axes",
-                    ));
-                }
-                for (axis, &length) in output.shape.iter().enumerate() {
-                    // SAFETY: `write_specs` has checked the number of axes.
-                    unsafe { place.add(axis).write(length) };
-                }
-            }
-            Ok(())
-        })
-        };
-    // SAFETY: promised by the caller.
-    unsafe { run(call, body) }
-}
-
-/// Write the specs of outputs.
-///
-/// # Safety
-/// `specs` holds `count` pointers to specs of the host.
-pub unsafe fn write_specs(
-    specs: *const *mut OperandSpec,
-    count: usize,
-    values: &[Spec],
-) -> Result<()> {
-    if values.len() != count {
-        return Err(Error::new(format!(
-            "{} outputs inferred, not {count}",
-            values.len()
-        )));
-    }
-    for (number, value) in values.iter().enumerate() {
-        if value.shape.len() > abi::MAX_RANK {
-            return Err(Error::new(format!(
-                "an output of {} axes",
-                value.shape.len()
-            )));
-        }
-        // SAFETY: promised by the caller.
-        let spec = unsafe { &mut **specs.add(number) };
-        spec.kind = abi::DENSE;
-        spec.dtype = value.dtype as u32;
-        spec.rank = value.shape.len() as u32;
-        spec.shape[..value.shape.len()].copy_from_slice(&value.shape);
-    }
-    Ok(())
 }

@@ -35,6 +35,8 @@ mod error;
 #[doc(hidden)]
 pub mod growing;
 mod half;
+#[doc(hidden)]
+pub mod item;
 #[cfg(doctest)]
 mod misuse;
 #[doc(hidden)]
@@ -43,21 +45,24 @@ mod param;
 mod past_caches;
 mod per_axis;
 pub mod random;
+#[doc(hidden)]
+pub mod specs;
 mod table;
 
 pub use array::{ArrayElement, ArrayValue};
 pub use boolean::Bool;
-pub use call::{Item, RandomPlace, Spec};
 pub use dtype::{Dtype, Element};
 pub use error::{Error, Outcome, Result};
 pub use growing::Growing;
 pub use half::F16;
 pub use ironbatch_kernel_macros::kernel;
+pub use item::{Item, RandomPlace};
 pub use ndarray;
 pub use param::{Param, Value};
 pub use past_caches::PastCaches;
 pub use per_axis::PerAxis;
 pub use random::ItemRng;
+pub use specs::Spec;
 
 #[cfg(not(panic = "unwind"))]
 compile_error!(

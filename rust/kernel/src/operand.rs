@@ -1,11 +1,47 @@
 //! Operands as `ndarray` views, item by item.
 
 use crate::abi::{self, MAX_RANK, Operand};
-use crate::{Element, Error, Result};
+use crate::{Dtype, Element, Error, Result};
 use ndarray::{
     ArrayView, ArrayView1, ArrayViewMut, ArrayViewMut1, Axis, Dimension, ShapeBuilder, StrideShape,
 };
 use std::marker::PhantomData;
+use std::ptr;
+
+impl Operand {
+    /// One of which all items have the same memory, without lengths yet.
+    pub const fn new(kind: u32, dtype: Dtype, rank: usize, data: *mut u8) -> Self {
+        Self {
+            struct_size: size_of::<Self>(),
+            kind,
+            dtype: dtype as u32,
+            rank: rank as u32,
+            hints: 0,
+            data,
+            item_stride: 0,
+            shape: [0; MAX_RANK],
+            strides: [0; MAX_RANK],
+            offsets: ptr::null(),
+            shapes: ptr::null(),
+        }
+    }
+
+    /// A dense one in C order, of which all items have the same memory.
+    pub fn in_c_order(
+        dtype: Dtype,
+        shape: impl DoubleEndedIterator<Item = i64> + ExactSizeIterator,
+        data: *mut u8,
+    ) -> Self {
+        let mut made = Self::new(abi::DENSE, dtype, shape.len(), data);
+        let mut step = dtype.size() as isize;
+        for (axis, length) in shape.enumerate().rev() {
+            made.shape[axis] = length;
+            made.strides[axis] = step;
+            step *= length.max(1) as isize;
+        }
+        made
+    }
+}
 
 /// Where the items of an operand are, with what is the same for all items looked at once.
 ///
@@ -60,7 +96,7 @@ impl<'a> Layout<'a> {
         }
         if is_empty {
             // The address of nothing may be anything, but a view's is aligned and not null.
-            layout.data = std::ptr::NonNull::<T>::dangling().as_ptr().cast();
+            layout.data = ptr::NonNull::<T>::dangling().as_ptr().cast();
             layout.item_stride = 0;
         }
         Ok(layout)
@@ -94,7 +130,7 @@ impl<'a> Layout<'a> {
         // SAFETY: as above.
         let start = unsafe { *operand.offsets.add(item) } as usize;
         let data = if is_empty {
-            std::ptr::NonNull::<T>::dangling().as_ptr()
+            ptr::NonNull::<T>::dangling().as_ptr()
         } else {
             self.data.cast::<T>().wrapping_add(start)
         };

@@ -7,7 +7,7 @@ use super::memory::Memory;
 use crate::memory::Buffer;
 use crate::{Error, Result};
 use ironbatch_kernel::Dtype;
-use ironbatch_kernel::abi::{self, Growing, MAX_RANK, Operand};
+use ironbatch_kernel::abi::{self, Growing, Operand};
 use std::ptr;
 
 /// A piece has room for at least so many bytes.
@@ -203,19 +203,7 @@ unsafe impl Sync for Place {}
 
 /// An output that grows, as the interface describes it.
 pub(super) fn operand(dtype: Dtype) -> Operand {
-    Operand {
-        struct_size: size_of::<Operand>(),
-        kind: abi::GROWING,
-        dtype: dtype as u32,
-        rank: 1,
-        hints: 0,
-        data: ptr::null_mut(),
-        item_stride: 0,
-        shape: [0; MAX_RANK],
-        strides: [0; MAX_RANK],
-        offsets: ptr::null(),
-        shapes: ptr::null(),
-    }
+    Operand::new(abi::GROWING, dtype, 1, ptr::null_mut())
 }
 
 #[cfg(test)]

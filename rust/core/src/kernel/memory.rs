@@ -257,26 +257,18 @@ impl<'a> Memory<'a> {
     }
 
     pub(super) fn operand(&self) -> abi::Operand {
+        let kind = self.ragged.map_or(abi::DENSE, |_| abi::RAGGED);
+        let list = |list: fn(&RaggedLayout) -> &[i64]| {
+            self.ragged
+                .map_or(ptr::null(), |layout| list(layout).as_ptr())
+        };
         abi::Operand {
-            struct_size: size_of::<abi::Operand>(),
-            kind: if self.ragged.is_some() {
-                abi::RAGGED
-            } else {
-                abi::DENSE
-            },
-            dtype: self.dtype as u32,
-            rank: self.rank as u32,
-            hints: 0,
-            data: self.data,
             item_stride: self.item_stride,
             shape: self.shape,
             strides: self.strides,
-            offsets: self
-                .ragged
-                .map_or(ptr::null(), |layout| layout.offsets().as_ptr()),
-            shapes: self
-                .ragged
-                .map_or(ptr::null(), |layout| layout.shapes().as_ptr()),
+            offsets: list(RaggedLayout::offsets),
+            shapes: list(RaggedLayout::shapes),
+            ..abi::Operand::new(kind, self.dtype, self.rank, self.data)
         }
     }
 }

@@ -4,7 +4,7 @@ use super::layout::Layout;
 use crate::memory::Buffer;
 use crate::{Error, Result};
 use ironbatch_kernel::Dtype;
-use ironbatch_kernel::abi::{self, MAX_RANK, Operand};
+use ironbatch_kernel::abi::{MAX_RANK, Operand};
 use std::cell::RefCell;
 use std::ptr;
 
@@ -73,26 +73,7 @@ impl Desk {
 
 /// An operand that has the same memory for every item, in C order.
 pub(super) fn dense(data: *mut u8, dtype: Dtype, shape: &[i64]) -> Operand {
-    let mut operand = Operand {
-        struct_size: size_of::<Operand>(),
-        kind: abi::DENSE,
-        dtype: dtype as u32,
-        rank: shape.len() as u32,
-        hints: 0,
-        data,
-        item_stride: 0,
-        shape: [0; MAX_RANK],
-        strides: [0; MAX_RANK],
-        offsets: ptr::null(),
-        shapes: ptr::null(),
-    };
-    let mut step = dtype.size() as isize;
-    for (axis, &length) in shape.iter().enumerate().rev() {
-        operand.shape[axis] = length;
-        operand.strides[axis] = step;
-        step *= length.max(1) as isize;
-    }
-    operand
+    Operand::in_c_order(dtype, shape.iter().copied(), data)
 }
 
 /// Dtype and shape of an item.

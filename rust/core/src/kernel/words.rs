@@ -6,7 +6,8 @@
 
 use super::Value;
 use ironbatch_kernel::abi::{Message, Operand, ParamValue, Random};
-use ironbatch_kernel::call::{Streams, copy, forget, guard, keep};
+use ironbatch_kernel::call::{copy, forget, guard, keep};
+use ironbatch_kernel::item::Streams;
 use ironbatch_kernel::{ArrayValue, Error, ItemRng, Result};
 use std::ffi::c_void;
 use std::ptr;

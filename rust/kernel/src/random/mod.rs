@@ -6,7 +6,7 @@ mod ziggurat;
 
 pub use philox::{Philox, block};
 
-use crate::call::RandomPlace;
+use crate::RandomPlace;
 
 /// The random stream of one item; a parameter of type `&mut ItemRng` receives it.
 ///
