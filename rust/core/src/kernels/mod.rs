@@ -17,6 +17,7 @@ use crate::instructions::vectorised;
 use ironbatch_kernel::{Bool, Dtype, Element, Error, F16, Result};
 use ndarray::{ArrayViewD, ArrayViewMutD};
 
+mod channels;
 mod codes;
 mod filtering;
 mod geometry;
