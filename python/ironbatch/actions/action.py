@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any, TypeVar, overload
 from weakref import WeakKeyDictionary
 
-from ironbatch.actions.kernel_method import refuse_kernel
+from ironbatch.actions.decorated import refuse_kernel
 
 __all__ = ["action"]
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from ironbatch import targets
 from ironbatch.actions.arguments import call_accepting, make_calls, split_user_arguments
+from ironbatch.actions.decorated import refuse_kernel
 from ironbatch.actions.failure import any_action_failed, failure, note_failures
-from ironbatch.actions.kernel_method import refuse_kernel
 from ironbatch.actions.native import call_kernel_method
 from ironbatch.actions.on_error import settle, whole_failures
 from ironbatch.actions.policy import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ironbatch.targets.native import as_kernel, bound_kernel, is_native
+from ironbatch.targets.native import as_kernel, bound_kernel
 
-__all__ = ["KernelMethod", "KernelWay", "refuse_kernel"]
+__all__ = ["KernelMethod", "KernelWay"]
 
 #: Arguments of `apply_parallel` that leave a kernel its place in one pass with its neighbours.
 _PLACES = ("src", "dst", "p", "target")
@@ -19,21 +19,6 @@ _APART = {
     "requires_rng": (None, False),
     **dict.fromkeys(("n_workers", "timeout", "rng_seeds"), (None,)),
 }
-
-
-def refuse_kernel(decorator: str, func: Any, src: str = "'...'") -> None:
-    """Refuse a kernel where a method of a batch is decorated.
-
-    Raises
-    ------
-    TypeError
-        If it is one; the message says how a kernel becomes an action.
-    """
-    if is_native(func):
-        raise TypeError(
-            f"{decorator} decorates a method of a batch, and {func!r} is a function of one item; "
-            f"write name = apply_parallel(src={src})(kernel) to make it an action"
-        )
 
 
 class KernelMethod:
