@@ -195,8 +195,17 @@ AHEAD = 6
 """Batches that are taken before each timing: more than any side has made ahead meanwhile."""
 
 
+SETTLED = 0.5
+"""Seconds in which every side has made all batches that it makes ahead."""
+
+
 def rate(made: Batches, count: int) -> float:
-    """Give the seconds a batch takes, once those that were made ahead are gone."""
+    """Give the seconds a batch takes, once those that were made ahead are gone.
+
+    Before, the other side gets the time to stop: it makes batches ahead in threads or processes,
+    which would slow this one.
+    """
+    time.sleep(SETTLED)
     for _ in range(AHEAD):
         next(made)
     start = time.perf_counter()

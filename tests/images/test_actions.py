@@ -482,3 +482,12 @@ def test_an_own_action_calls_one_of_ours(make):
     batch = Own(["a", "b", "c", "d"])
     batch.images = make().images
     assert same(batch.twice().images, make().pad(1).flip("ud").images)
+
+
+def test_a_filter_whose_radius_is_drawn_for_each_item():
+    batch = ImagesBatch(3)
+    batch.images = x = np.random.default_rng(0).integers(0, 256, (3, 9, 9, 3), np.uint8)
+    batch.filter("GaussianBlur", P(np.array([0.0, 1.0, 2.0])))
+    assert (batch.images[0] == x[0]).all()
+    assert batch.images[1].std() > batch.images[2].std()
+    batch.filter("GaussianBlur", P(R("uniform", 1, 4)))

@@ -275,3 +275,11 @@ def test_memory_that_there_is_not_is_asked_for_by_a_named_kernel():
 def test_what_cannot_seed_is_said_of_rng():
     with pytest.raises(TypeError, match=r"rng is None, an int.*not str"):
         kernels.random_crop(np.zeros((4, 4)), size=(2, 2), rng="seed")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_a_memoryview_is_the_array_that_it_is_of(dtype):
+    x = np.arange(12, dtype=dtype).reshape(3, 4)
+    result = kernels.clip(memoryview(x), low=5)
+    assert result.dtype == dtype
+    assert result.tolist() == x.clip(5).tolist()

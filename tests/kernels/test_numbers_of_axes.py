@@ -65,7 +65,8 @@ def test_of_items_with_more_axes_it_is_refused(kernel, name, channels):
     number, more = ONE[kernel, name]
     message = (
         rf"{kernel}: {name}={number} does not say which of the 3 axes of an item of shape "
-        rf"\(8, 9, 3\) it is for: give one number for each, as {name}=\({number}, {number}\)"
+        rf"\(8, 9, 3\) it is for: give one number for each that it is for, as "
+        rf"{name}=\({number}, {number}\) for two"
     )
     with pytest.raises(ValueError, match=message):
         run(kernel, item(8, 9, 3), **{name: number}, channels=channels, **more)

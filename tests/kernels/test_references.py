@@ -69,6 +69,13 @@ def test_cast_of_every_half_and_of_what_lies_between():
     assert_array_equal(again.view("uint16")[numbers], bits[numbers])
 
 
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("f4", "float32"), (">u2", "uint16"), ("half", "float16"), ("?", "bool")]
+)
+def test_cast_to_any_name_that_numpy_has_for_a_dtype(name, dtype):
+    assert kernels.cast(np.arange(3.0), dtype=name).dtype == dtype
+
+
 def test_cast_takes_any_byte_for_true():
     x = np.arange(256, dtype="uint8").view("bool")
     assert kernels.cast(x, dtype="uint8").tolist() == [0] + [1] * 255

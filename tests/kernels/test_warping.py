@@ -238,6 +238,16 @@ def test_parameters_for_each_item():
         assert_array_equal(item, kernels.affine(image, matrix=matrix))
 
 
+def test_a_matrix_for_each_item_may_have_rows():
+    x = picture(2, 9, 8)
+    matrices = np.array([IDENTITY, MATRICES[1]]).reshape(2, 2, 3)
+    batch = Images(2)
+    batch.images = x
+    batch.apply_parallel(kernels.affine.bind(matrix=P(matrices)), src="images")
+    for item, matrix, made in zip(x, matrices, batch.images, strict=True):
+        assert_array_equal(made, kernels.affine(item, matrix=matrix))
+
+
 def test_angles_are_drawn_alike_for_image_and_mask():
     images = picture(4, 9, 9)
     batch = Dataset(4, Images, preloaded=(images, images)).next_batch(4)

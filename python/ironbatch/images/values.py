@@ -288,7 +288,8 @@ class Pixels(ImageActions):
             raise ValueError(
                 f"mode has to be the name of a filter of PIL.ImageFilter, got {mode!r}"
             )
-        made = found(*args, **kwargs)
+        # Pillow compares what it is given with tuples, which NumPy's numbers take for arrays.
+        made = found(*map(_python, args), **{name: _python(kwargs[name]) for name in kwargs})
         return through_pillow(image, lambda picture: picture.filter(made), "filter")
 
     @image_action()
@@ -348,6 +349,11 @@ def _finished(
     if clip:
         values = np.clip(values, *dtype_range(image.dtype))
     return converted(values, image.dtype if preserve_type else np.float32)
+
+
+def _python(value: Any) -> Any:
+    """Give Python's number for one of NumPy."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _noise(

@@ -106,7 +106,7 @@ def _column(component: Component) -> Any:
 
 def as_input(item: Any) -> NDArray[Any]:
     """Give an item as an array that a kernel can read: bytes are numbers of one byte."""
-    if isinstance(item, bytes | bytearray | memoryview):
+    if isinstance(item, bytes | bytearray):
         return np.frombuffer(item, dtype=np.uint8)
     return usable(np.asarray(item))
 

@@ -65,6 +65,9 @@ def plain_values(native: NativeKernel, given: Mapping[str, Any]) -> dict[str, An
         name: _row(native, name, value) if name == taken else plain(value)
         for name, value in given.items()
     }
+    for name, kind, *_ in native.params:
+        if kind.startswith("DTypeLike") and isinstance(values.get(name), str):
+            values[name] = _dtype_name(values[name])
     for name, value in values.items():
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise ValueError(
@@ -101,6 +104,14 @@ def _row(native: NativeKernel, name: str, value: Any) -> Any:
         f"{native.name}: {name} has to be a bound distribution of ironbatch.kernels.distributions, "
         f"such as distributions.{hint}, got {value!r}; its signature is {native.signature}"
     )
+
+
+def _dtype_name(name: str) -> str:
+    """Give the full name of a dtype for any that NumPy knows it by."""
+    try:
+        return np.dtype(name).name
+    except TypeError:
+        return name
 
 
 def _nested(value: Any) -> Any:
@@ -194,6 +205,9 @@ def per_item_values(
             column = np.empty((), object)
         if number and column.ndim == 1:
             rank = 0
+        if rank == 1 and column.ndim > 2 and column.dtype.kind in "biuf":
+            # A matrix for each item, whose elements are taken in C order, as those of a constant.
+            column = column.reshape(len(column), -1)
         if rank == 1 and column.ndim == 1 and column.dtype.kind in "biuf":
             # As for a constant: a number is a sequence of one.
             column = column[:, np.newaxis]

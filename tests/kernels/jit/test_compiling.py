@@ -97,6 +97,11 @@ def test_what_numba_cannot_compile_says_for_which_items():
         despike(np.ones((3, 3)))
 
 
+def test_a_dtype_that_numba_does_not_have():
+    with pytest.raises(TypeError, match="despike cannot be compiled for x of float16 with 1 axes"):
+        despike(np.ones(3, np.float16))
+
+
 def test_an_input_cannot_be_written_to():
     @ironbatch.kernel
     def overwrite(x, out):

@@ -279,7 +279,7 @@ class Compiler:
         signature = tuple(one.type for one in arguments)
         try:
             dispatcher.compile(signature)
-        except NumbaError as error:
+        except (NumbaError, NotImplementedError) as error:
             items = ", ".join(
                 f"{name} of {kind.dtype} with {kind.ndim} axes"
                 for name, kind in zip(self.declaration.inputs, inputs, strict=True)

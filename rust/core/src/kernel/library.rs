@@ -4,6 +4,7 @@ use super::definition::Owner;
 use super::table::{Library, Reader};
 use crate::{Error, Result};
 use ironbatch_kernel::abi::{self, GetTable, KernelTable};
+use std::error::Error as _;
 use std::path::Path;
 
 /// Load the kernels of a shared library.
@@ -18,8 +19,12 @@ pub fn load(path: &Path) -> Result<Library> {
     // A bare name would be searched for in system directories.
     let absolute = std::path::absolute(path).map_err(|error| refuse(error.to_string()))?;
     // SAFETY: the user asks to run this library's code.
-    let library = unsafe { libloading::Library::new(&absolute) }
-        .map_err(|error| refuse(format!("is not a library that can be loaded: {error}")))?;
+    let library = unsafe { libloading::Library::new(&absolute) }.map_err(|error| {
+        refuse(format!(
+            "is not a library that can be loaded: {}",
+            reason(&error)
+        ))
+    })?;
     let table = {
         // SAFETY: the name belongs to the kernel interface, which gives it this type.
         let symbol = unsafe { library.get::<GetTable>(abi::SYMBOL.as_bytes()) }.map_err(|_| {
@@ -50,4 +55,12 @@ pub unsafe fn read_table(
 ) -> Result<Library> {
     // SAFETY: promised by the caller.
     unsafe { Reader { origin, owner }.library(table) }
+}
+
+/// What the system says, rather than which function said it.
+fn reason(error: &libloading::Error) -> String {
+    match error.source() {
+        Some(source) => source.to_string(),
+        None => error.to_string(),
+    }
 }

@@ -31,8 +31,9 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// -------
 /// array of the dtype of `x`
 ///     Integers are rounded and kept within the dtype, with `antialias` after each axis, from the
-///     last one on. NaN and infinities spread as far as the
-///     filter reaches.
+///     last one on; bytes that are resized bilinearly are rounded once, which is nearer to the exact
+///     value, and at most 1 from what Pillow gives. NaN and infinities spread as far as the filter
+///     reaches.
 ///
 /// Raises
 /// ------

@@ -45,7 +45,7 @@ pub(crate) fn along<'a, T: Copy + Display, N: ToString>(
         }
         PerAxis::One(number) => Err(Error::new(format!(
             "{name}={number} does not say which of the {} axes of an item of shape {} it is for: \
-             give one number for each, as {name}=({number}, {number})",
+             give one number for each that it is for, as {name}=({number}, {number}) for two",
             shape.len(),
             shape_text(shape)
         ))),
