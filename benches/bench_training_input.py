@@ -191,11 +191,12 @@ def batchflow_batches(stack: ExitStack) -> Batches:
     return (batch.images for batch in batches)
 
 
-AHEAD = 6
-"""Batches that are taken before each timing: more than any side has made ahead meanwhile."""
+AHEAD = 16
+"""Batches that are taken before each timing: more than any side has made ahead meanwhile, in all of
+its queues."""
 
 
-SETTLED = 0.5
+SETTLED = 0.4
 """Seconds in which every side has made all batches that it makes ahead."""
 
 
@@ -228,7 +229,7 @@ def beside(*peers: Callable[[ExitStack], Batches], batches: int) -> Measured:
         measured = []
         for peer in peers:
             theirs = peer(stack)
-            measured.append(quartiles([(rate(theirs, batches)) / rate(ours, 12) for _ in range(9)]))
+            measured.append(quartiles([(rate(theirs, batches)) / rate(ours, 12) for _ in range(7)]))
         return min(measured, key=lambda one: one.median)
 
 
