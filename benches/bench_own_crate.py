@@ -31,6 +31,31 @@ KERNELS: dict[str, dict[str, Any]] = {
     "standardize": {"mean": [120.0, 121.0, 122.0], "std": [60.0, 61.0, 62.0], "channels": "first"},
 }
 SOURCES = Path(__file__).parents[1] / "rust" / "core" / "src" / "kernels"
+# What these are made with: modules of the kernels, and of the crate around them.
+SHARED = ("channels", "moving", "runs", "single")
+AROUND = ("instructions.rs", "strided.rs", "shuffling")
+_LIBRARY = """
+mod instructions;
+mod kernels;
+mod shuffling;
+mod strided;
+
+#[derive(Debug)]
+pub enum Error {{
+    Value(String),
+}}
+
+impl std::fmt::Display for Error {{
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{
+        let Self::Value(text) = self;
+        formatter.write_str(text)
+    }}
+}}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+ironbatch_kernel::table![{table}];
+"""
 N_ITEMS = 64
 CALLS = (2, 22)
 
@@ -62,15 +87,20 @@ def own_crate() -> Iterator[Path]:
         # What the kernels share stands above the list of them, which a build script writes.
         shared = (SOURCES / "mod.rs").read_text(encoding="utf-8")
         shared = re.sub(r"^(pub(\(crate\))? )?mod \w+;\n", "", shared, flags=re.MULTILINE)
-        listed = "".join(f"pub mod {name};\n" for name in KERNELS)
+        listed = "".join(f"pub mod {name};\n" for name in (*KERNELS, *SHARED))
         shared, replaced = re.subn(r"^include!\(.*\n", listed, shared, flags=re.MULTILINE)
         if replaced != 1:
             raise RuntimeError("the list of the built-in kernels has moved: adapt this benchmark")
         (modules / "mod.rs").write_text(shared, encoding="utf-8")
         for name in KERNELS:
             shutil.copy(SOURCES / f"{name}.rs", modules)
+        for name in SHARED:
+            shutil.copytree(SOURCES / name, modules / name)
+        for name in AROUND:
+            source = SOURCES.parent / name
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, crate / "src" / name)
         table = ", ".join(f"kernels::{name}::{name}" for name in KERNELS)
-        text = f"mod kernels;\n\nironbatch_kernel::table![{table}];\n"
+        text = _LIBRARY.format(table=table)
         (crate / "src" / "lib.rs").write_text(text, encoding="utf-8")
         subprocess.run(
             ["cargo", "build", "--release", "--quiet", *cargo_arguments(crate)],
