@@ -65,13 +65,11 @@ fn placed<'a, N: ToString>(
 
 fn check(plan: &crop::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
-    let constant = |name: &str, given| if plan.is_per_item(name) { None } else { given };
-    let size = constant("size", Some(&plan.size));
-    let origin = constant("origin", plan.origin.as_ref());
-    for (name, given, least) in [("size", size, 1), ("origin", origin, 0)] {
-        given.map_or(Ok(()), |given| check_numbers(name, given.numbers(), least))?;
-    }
-    check_together([("size", size), ("origin", origin)])
+    let size = Some(&plan.size).filter(|_| !plan.is_per_item("size"));
+    check_together([
+        ("size", size, Some(1)),
+        ("origin", plan.origin.as_ref(), Some(0)),
+    ])
 }
 
 fn infer(inputs: &[Spec], plan: &crop::Plan) -> Result<Vec<Spec>> {

@@ -82,11 +82,9 @@ fn drawn(shape: &[usize], brush: &Brush<'_>, size: &[i64], rng: &mut ItemRng) ->
 
 fn check(plan: &cutout::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
-    let constant = |name: &str, given| if plan.is_per_item(name) { None } else { given };
-    let size = constant("size", Some(&plan.size));
-    size.map_or(Ok(()), |size| check_numbers("size", size.numbers(), 1))?;
+    let size = Some(&plan.size).filter(|_| !plan.is_per_item("size"));
     check_together([
-        ("size", size),
-        ("origin", constant("origin", plan.origin.as_ref())),
+        ("size", size, Some(1)),
+        ("origin", plan.origin.as_ref(), None),
     ])
 }

@@ -120,11 +120,7 @@ fn layout(
 }
 
 fn check(plan: &from_patches::Plan) -> Result<()> {
-    let shape = if plan.is_per_item("shape") {
-        None
-    } else {
-        Some(&plan.shape)
-    };
+    let shape = Some(&plan.shape).filter(|_| !plan.is_per_item("shape"));
     Windows::check(("shape", shape), plan.stride.as_ref(), &plan.channels)
 }
 

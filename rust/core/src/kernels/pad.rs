@@ -164,13 +164,11 @@ fn ends<'a, N: ToString>(
 
 fn check(plan: &pad::Plan) -> Result<()> {
     check_channels(&plan.channels)?;
-    let constant = |name: &str, given| if plan.is_per_item(name) { None } else { given };
-    let before = constant("before", Some(&plan.before));
-    let after = constant("after", plan.after.as_ref());
-    for (name, given) in [("before", before), ("after", after)] {
-        given.map_or(Ok(()), |given| check_numbers(name, given.numbers(), 0))?;
-    }
-    check_together([("before", before), ("after", after)])?;
+    let before = Some(&plan.before).filter(|_| !plan.is_per_item("before"));
+    check_together([
+        ("before", before, Some(0)),
+        ("after", plan.after.as_ref(), Some(0)),
+    ])?;
     Border::from_name("mode", &plan.mode).map(|_| ())
 }
 

@@ -51,11 +51,7 @@ pub(crate) fn patches<T: Movable>(
 }
 
 fn check(plan: &patches::Plan) -> Result<()> {
-    let size = if plan.is_per_item("size") {
-        None
-    } else {
-        Some(&plan.size)
-    };
+    let size = Some(&plan.size).filter(|_| !plan.is_per_item("size"));
     Windows::check(("size", size), plan.stride.as_ref(), &plan.channels)
 }
 

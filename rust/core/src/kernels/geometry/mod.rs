@@ -90,12 +90,21 @@ fn check_as_many<T>([(name, first), (other_name, other)]: [(&str, &[T]); 2]) -> 
     )))
 }
 
-/// Refuse two parameters for the same axes before items are known; None is what comes per item.
-pub(crate) fn check_together<T>(given: [(&str, Option<&PerAxis<T>>); 2]) -> Result<()> {
+/// A parameter: its name, its numbers unless they come per item or are left out, and the least that
+/// they may be, if there is one.
+pub(crate) type Given<'a> = (&'a str, Option<&'a PerAxis<i64>>, Option<i64>);
+
+/// Refuse two parameters for the same axes before items are known.
+pub(crate) fn check_together(given: [Given<'_>; 2]) -> Result<()> {
+    for (name, given, least) in given {
+        if let (Some(given), Some(least)) = (given, least) {
+            check_numbers(name, given.numbers(), least)?;
+        }
+    }
     match given {
         [
-            (name, Some(PerAxis::Each(first))),
-            (other_name, Some(PerAxis::Each(other))),
+            (name, Some(PerAxis::Each(first)), _),
+            (other_name, Some(PerAxis::Each(other)), _),
         ] => check_as_many([(name, first), (other_name, other)]),
         _ => Ok(()),
     }

@@ -42,10 +42,7 @@ impl Windows {
         channels: &str,
     ) -> Result<()> {
         check_channels(channels)?;
-        for (name, given) in [(name, size), ("stride", stride)] {
-            given.map_or(Ok(()), |given| check_numbers(name, given.numbers(), 1))?;
-        }
-        check_together([(name, size), ("stride", stride)])
+        check_together([(name, size, Some(1)), ("stride", stride, Some(1))])
     }
 
     /// The boxes of an item of a shape.
