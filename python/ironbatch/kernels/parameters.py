@@ -60,14 +60,11 @@ def plain_values(native: NativeKernel, given: Mapping[str, Any]) -> dict[str, An
     ValueError
         If one is an integer of more than 64 bits.
     """
-    taken = distribution_of(native)
+    kinds = {name: kind for name, kind, *_ in native.params}
+    # What has no kind is no parameter of the kernel, which is found when they are bound.
     values = {
-        name: _row(native, name, value) if name == taken else plain(value)
-        for name, value in given.items()
+        name: _plain_of(native, name, kinds.get(name, ""), value) for name, value in given.items()
     }
-    for name, kind, *_ in native.params:
-        if kind.startswith("DTypeLike") and isinstance(values.get(name), str):
-            values[name] = _dtype_name(values[name])
     for name, value in values.items():
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise ValueError(
@@ -88,8 +85,19 @@ def plain_values(native: NativeKernel, given: Mapping[str, Any]) -> dict[str, An
 
 def distribution_of(native: NativeKernel) -> str | None:
     """Give the name of the parameter that is a distribution, if there is one."""
-    kinds = ((name, kind) for name, kind, *_ in native.params)
-    return next((name for name, kind in kinds if kind.startswith(BoundDistribution.__name__)), None)
+    return next((name for name, kind, *_ in native.params if _is_distribution(kind)), None)
+
+
+def _is_distribution(kind: str) -> bool:
+    return kind.startswith(BoundDistribution.__name__)
+
+
+def _plain_of(native: NativeKernel, name: str, kind: str, value: Any) -> Any:
+    """Turn a parameter of a kind into what the compiled side reads."""
+    if _is_distribution(kind):
+        return _row(native, name, value)
+    made = plain(value)
+    return _dtype_name(made) if kind.startswith("DTypeLike") and isinstance(made, str) else made
 
 
 def _row(native: NativeKernel, name: str, value: Any) -> Any:
@@ -190,14 +198,13 @@ def per_item_values(
         If values are not of the parameter's type.
     """
     values = []
-    taken = distribution_of(native)
-    for name, _, per_item, _, _ in native.params:
+    for name, kind, per_item, _, _ in native.params:
         if name not in expressions or per_item is None:
             continue
         dtype, rank, number = per_item
         with of_parameter(native, name):
             given = expressions[name].item_values(batch, n)
-        if name == taken:
+        if _is_distribution(kind):
             given = [_row(native, name, one) for one in given]
         try:
             column = np.asarray(list(given) if rank else given)
