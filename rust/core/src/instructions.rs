@@ -89,6 +89,12 @@ impl InstructionSet {
         Self::ALL.into_iter().filter(|set| set.is_available())
     }
 
+    /// Whether hot loops may multiply and add in one step, rounded once.
+    #[inline]
+    pub fn adds_products() -> bool {
+        cfg!(target_arch = "aarch64") || Self::in_use() >= Self::Avx2
+    }
+
     /// The one that hot loops use.
     #[inline]
     pub fn in_use() -> Self {

@@ -3,7 +3,8 @@
 //! For kernels that treat each element by itself. A part is small enough for the inner caches.
 //! What the last kernel makes of it is written past the caches if the whole output is too large for
 //! them, while the kernels work on the next part, and the one after that is fetched: memory and
-//! processor wait for each other as little as possible. An item with gaps is read part by part, so none of these kernels sees the gaps.
+//! processor wait for each other as little as possible. An item with gaps is read part by part, so
+//! none of these kernels sees the gaps.
 
 use super::pass::{Worker, size_of_dtype};
 use super::scratch::{dense, is_contiguous, spec_of};
@@ -171,7 +172,7 @@ impl Rest {
 /// Have memory brought near that is read soon: into the second cache, as the parts fill the first.
 fn ask_for(place: *const u8, bytes: usize) {
     #[cfg(target_arch = "x86_64")]
-    for line in (0..bytes).step_by(64) {
+    for line in (0..bytes).step_by(LINE) {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
         // SAFETY: every processor of this kind has the instruction, which never fails.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(place.wrapping_add(line).cast()) };

@@ -11,7 +11,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD};
 /// What a worker keeps: how the last functions of bytes are computed quickly, if they can be.
 #[derive(Default)]
 pub(crate) struct Kept {
-    of: (Vec<f64>, Vec<f64>, f64, usize),
+    of: Option<(Vec<f64>, Vec<f64>, f64, usize)>,
     lines: Option<Vec<Line>>,
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn standardize<T: Number + Movable, U: Number>(
         move |value: f64| U::from_f64((value * scale - mean) * factor)
     };
     let turns = channels == "first";
-    let Some(target) = out.as_slice_mut().filter(|_| n_channels <= moving::PART) else {
+    let Some(elements) = out.as_slice_mut().filter(|_| n_channels <= moving::PART) else {
         let mut out = out.view_mut();
         if turns {
             for axis in 1..out.ndim() {
@@ -87,30 +87,27 @@ pub(crate) fn standardize<T: Number + Movable, U: Number>(
         }
         return;
     };
-    let mut target = Target {
-        n_groups: target.len() / n_channels.max(1),
-        elements: target,
-        n_channels,
-        turns,
-        writer: item.is_past_caches(0).then(PastCaches::new),
-        lines: None,
-    };
     // A byte has few values: each is computed once for an item.
     let is_looked_up = size_of::<T>() == 1 && x.len() >= 256 * n_channels;
-    if is_looked_up && n_channels <= 4 {
-        let of = (mean, std, scale, n_channels);
-        let line = |channel: usize| {
+    let lines = if is_looked_up && n_channels <= 4 {
+        kept.lines((mean, std, scale, n_channels), |channel| {
             Line::new(
                 of_channel(mean, channel) / scale,
                 scale / of_channel(std, channel),
                 formula(channel),
             )
-        };
-        kept.set(of, line);
+        })
     } else {
-        kept.lines = None;
-    }
-    target.lines = kept.lines.as_deref();
+        None
+    };
+    let mut target = Target {
+        n_groups: elements.len() / n_channels.max(1),
+        elements,
+        n_channels,
+        turns,
+        writer: item.is_past_caches(0).then(PastCaches::new),
+        lines,
+    };
     let tables: Vec<[U; 256]> =
         if is_looked_up && !target.computes_lines() && !target.computes_planes() {
             (0..n_channels)
@@ -150,19 +147,22 @@ fn of_channel(list: &[f64], channel: usize) -> f64 {
 }
 
 impl Kept {
-    /// Make ready for a function of each channel.
-    fn set(
+    /// A line for each channel, if all of them are such; worked out where it is not about the same
+    /// numbers as before.
+    fn lines(
         &mut self,
         (mean, std, scale, n_channels): (&[f64], &[f64], f64, usize),
         line: impl Fn(usize) -> Option<Line>,
-    ) {
-        let of = &self.of;
-        if self.lines.is_none()
-            || (&of.0[..], &of.1[..], of.2, of.3) != (mean, std, scale, n_channels)
-        {
-            self.of = (mean.to_vec(), std.to_vec(), scale, n_channels);
+    ) -> Option<&[Line]> {
+        let is_known = self
+            .of
+            .as_ref()
+            .is_some_and(|of| (&of.0[..], &of.1[..], of.2, of.3) == (mean, std, scale, n_channels));
+        if !is_known {
+            self.of = Some((mean.to_vec(), std.to_vec(), scale, n_channels));
             self.lines = (0..n_channels).map(line).collect();
         }
+        self.lines.as_deref()
     }
 }
 

@@ -43,10 +43,12 @@ impl Line {
         slope: f64,
         formula: impl Fn(f64) -> U,
     ) -> Option<Self> {
-        let is_quick =
-            cfg!(target_arch = "aarch64") || InstructionSet::in_use() >= InstructionSet::Avx2;
         let largest = middle.abs().max((middle - 255.0).abs());
-        if !is_quick || U::DTYPE != Dtype::F32 || !largest.is_finite() || !slope.is_finite() {
+        if !InstructionSet::adds_products()
+            || U::DTYPE != Dtype::F32
+            || !largest.is_finite()
+            || !slope.is_finite()
+        {
             return None;
         }
         // Differences from a multiple of this have no more digits than a number holds.
@@ -142,10 +144,12 @@ fn periods<const N: usize, U: Number>(source: &[u8], target: &mut [U], period: &
     for (source, target) in source.chunks_exact(N).zip(target.chunks_exact_mut(N)) {
         for of in 0..N {
             for at in 0..16 {
-                let apart = f32::from(source[of][at]) - period.middle[of][at];
-                let rest = apart.mul_add(period.more[of][at], period.rest[of][at]);
-                let made = apart.mul_add(period.slope[of][at], rest);
-                target[of][at] = U::from_f64(f64::from(made));
+                let line = Line {
+                    middle: period.middle[of][at],
+                    slope: [period.slope[of][at], period.more[of][at]],
+                    rest: period.rest[of][at],
+                };
+                target[of][at] = line.at(source[of][at]);
             }
         }
     }

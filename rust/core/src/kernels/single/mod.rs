@@ -41,7 +41,7 @@ pub(crate) fn multiply_add<T: Number, U: Number>(
     // Conversions by way of double precision are none in what is compiled.
     let single = |value: T| value.to_f64() as f32;
     let stored = |value: f32| U::from_f64(f64::from(value));
-    if cfg!(target_arch = "aarch64") || InstructionSet::in_use() >= InstructionSet::Avx2 {
+    if InstructionSet::adds_products() {
         map_elements(x, out, |value| stored(single(value).mul_add(scale, shift)));
     } else {
         map_elements(x, out, |value| {
